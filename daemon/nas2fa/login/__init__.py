@@ -1,0 +1,1 @@
+"""A login, from the packet to the verdict. Pure: no socket, clock, file or log in here."""

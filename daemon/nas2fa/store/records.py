@@ -1,0 +1,139 @@
+"""The records that everything else speaks of: frozen, pure, free of files and clocks.
+
+Two kinds, as in a bank: a `Credential` is what was agreed at enrolment (secrets, rarely written); a `UserState` is what
+happened since (used steps, failures), written at each login.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from types import MappingProxyType
+
+SECRET_MIN = 10  # bytes; shorter keys are refused on import (RFC 4226 R6 asks for 16, old tokens have 10)
+SECRET_NEW = 20  # bytes, for a key made here: RFC 4226 section 4 R6 recommends 160 bits
+SECRET_MAX = 128  # bytes; the block size of SHA-512
+LABEL_MAX = 64  # characters
+
+
+class Secret:
+    """Bytes that never show in a repr, a log or an exception text. `reveal()` is the one way to the value."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes) -> None:
+        self._value = bytes(value)
+
+    def reveal(self) -> bytes:
+        """The bytes themselves, for computing a code or for the store's own file."""
+        return self._value
+
+    def fingerprint(self) -> str:
+        """16 hex digits that name this secret in the state, so that its used steps outlive a reset and re-import."""
+        return sha256(b"nas2fa fingerprint\0" + self._value).hexdigest()[:16]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One moment on both clocks, in seconds.
+
+    wall: CLOCK_REALTIME, may jump. boot: CLOCK_BOOTTIME, counts suspend, never goes back within a boot.
+    """
+
+    wall: float
+    boot: float
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """One TOTP secret (RFC 6238)."""
+
+    secret: Secret
+    algorithm: str = "SHA1"  # SHA1 | SHA256 | SHA512
+    digits: int = 6  # 6 | 8
+    period: int = 30  # seconds: 30 | 60
+    label: str = ""
+    created: int = 0  # unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverySet:
+    """Hashed one-time codes. A spent one is marked in the state as `<set_id>:<index>`, never removed here."""
+
+    set_id: str  # 16 hex digits
+    salt: bytes
+    hashes: tuple[bytes, ...]  # SHA-256(salt + code), see factors/recovery.py
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """The admin's leave to enrol: hashed like a recovery code, valid until a wall clock time, gone when used."""
+
+    salt: bytes
+    hash: bytes
+    expires: int  # unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """All that was agreed with one user. `authenticators` empty = no second step, positively known."""
+
+    uid: int
+    user: str  # canonical name at enrolment; must equal the one of each login
+    authenticators: tuple[Authenticator, ...] = ()
+    pending: Authenticator | None = None  # imported, waits for its first good code
+    recovery: RecoverySet | None = None
+    invite: Invite | None = None
+    enrolled: int = 0  # unix seconds of the first arming
+    version: int = 0  # counts saves; save() refuses when it is not the one that was read
+
+    @property
+    def armed(self) -> bool:
+        """True when a login of this user needs a code."""
+        return bool(self.authenticators)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Failures of one user from one source, in faillock's sense. Times are CLOCK_BOOTTIME seconds."""
+
+    failures: tuple[float, ...] = ()  # the checked wrong tries inside fail_interval, oldest first
+    refused: int = 0  # tries that came while locked: counted, not checked
+    locked_until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """One checked wrong try against the day's budget. `at` is CLOCK_BOOTTIME of this state, `cost` codes acceptable then."""
+
+    at: float
+    cost: int
+    purse: str  # which budget pays: remote | console | own (login/lockout.py)
+
+
+@dataclass(frozen=True, slots=True)
+class UserState:
+    """What happened to one user since. All but `tallies` is also kept on disk (store/marks.py)."""
+
+    used: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # Secret.fingerprint() -> last accepted step
+    tallies: Mapping[str, Tally] = field(default_factory=lambda: MappingProxyType({}))  # source -> Tally
+    guesses: tuple[Guess, ...] = ()
+    wrong_in_row: int = 0
+    spent: frozenset[str] = frozenset()  # `<set_id>:<index>` of used recovery codes
+    last_ok: int = 0  # unix seconds of the last accepted code
+    version: int = 0
+
+
+EMPTY_STATE = UserState()
