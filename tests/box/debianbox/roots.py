@@ -1,0 +1,124 @@
+"""Debian roots made by mmdebstrap, kept under a name that is the hash of their recipe."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .sources import apt_options, sources_for
+
+CACHE = Path("/var/cache/nas2fa-box")
+SUITES = ("bookworm", "trixie")
+
+# What our packages depend on, so that installing them in the box needs no network; then the programs that log in.
+_BOX_PACKAGES = (
+    "systemd-sysv dbus libpam-systemd libpam-modules libpam-runtime login passwd sudo openssh-server openssh-client "
+    "python3-minimal python3 python3-pyotp python3-systemd python3-click python3-segno python3-pamela python3-pampy "
+    "iproute2 procps util-linux adduser tzdata pamtester cron polkitd pkexec strace"
+).split()
+
+# The build dependencies of packaging/debian/control, and lintian of the same suite.
+_BUILD_PACKAGES = (
+    "build-essential debhelper dh-python dh-sequence-python3 pybuild-plugin-pyproject python3-all python3-setuptools "
+    "libpam0g-dev bash-completion fakeroot lintian pkgconf "
+    "python3-pyotp python3-systemd python3-click python3-segno python3-pamela"
+).split()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides what is in a root; a change of any of it makes another root."""
+
+    suite: str
+    variant: str
+    packages: tuple[str, ...]
+    format: int = 1
+
+    @property
+    def path(self) -> Path:
+        """Where the finished root lies."""
+        digest = hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
+        return CACHE / "roots" / f"{self.suite}-{self.variant}-{digest[:12]}"
+
+
+def box_recipe(suite: str) -> Recipe:
+    """A small Debian that boots, with everything a login test calls."""
+    return Recipe(suite, "minbase", tuple(_BOX_PACKAGES))
+
+
+def build_recipe(suite: str) -> Recipe:
+    """A Debian that builds our packages and runs lintian over them."""
+    return Recipe(suite, "buildd", tuple(_BUILD_PACKAGES))
+
+
+def root(recipe: Recipe) -> Path:
+    """The root of `recipe`, built first if it is not there (about half a minute, with network).
+
+    Raises subprocess.CalledProcessError if mmdebstrap fails; its output has been shown by then.
+    """
+    recipe.path.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(recipe.path):
+        if not recipe.path.is_dir():
+            _build(recipe)
+    return recipe.path
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """One builder at a time; the kernel drops the lock of a builder that died."""
+    with open(path.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(recipe: Recipe) -> None:
+    partial = recipe.path.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    started = time.monotonic()
+    say(f"building a {recipe.suite} root ({recipe.variant}, {len(recipe.packages)} packages named) ...")
+    result = subprocess.run(_mmdebstrap(recipe, partial), capture_output=True, text=True, env=clean_environment())
+    if result.returncode != 0:
+        say(result.stdout + result.stderr)
+        shutil.rmtree(partial, ignore_errors=True)
+        result.check_returncode()
+    partial.rename(recipe.path)
+    say(f"built the {recipe.suite} root in {time.monotonic() - started:.0f} s: {recipe.path}")
+
+
+def _mmdebstrap(recipe: Recipe, target: Path) -> list[str]:
+    options = [f"--aptopt={line}" for line in apt_options()]
+    hooks = (
+        # mmdebstrap copies the host's name, and then `systemd-nspawn -M` has no effect.
+        'rm -f "$1/etc/hostname" "$1/etc/resolv.conf"',
+        # A box has no network: it must neither know the host's mirror nor wait for it.
+        'rm -rf "$1/etc/apt/sources.list" "$1/etc/apt/sources.list.d" "$1/etc/apt/apt.conf.d/99mmdebstrap"',
+        'mkdir -p "$1/etc/apt/sources.list.d"',
+        # The archive's own daily jobs would be the only thing moving in an idle box.
+        'rm -f "$1"/etc/systemd/system/timers.target.wants/*',
+    )
+    return [
+        "mmdebstrap", "--mode=root", "--format=directory", f"--variant={recipe.variant}",
+        f"--include={','.join(recipe.packages)}",
+        *options, *(f"--customize-hook={hook}" for hook in hooks),
+        recipe.suite, str(target), *(source.line() for source in sources_for(recipe.suite)),
+    ]  # fmt: skip
+
+
+def clean_environment() -> dict[str, str]:
+    """The caller's environment (it may hold a proxy), with Debian's own programs first."""
+    return {**os.environ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+
+
+def say(line: str) -> None:
+    """A line of progress, on the terminal even while pytest captures."""
+    print(line, file=sys.__stderr__, flush=True)
