@@ -122,9 +122,24 @@ class Box:
         """A file of the box."""
         return self.run(["cat", path]).stdout
 
+    def copy_in(self, source: Path, names: Sequence[str], folder: str) -> None:
+        """Copy files of the host, named relative to `source`, into a directory of the box, as root's."""
+        packed = subprocess.run(
+            ["tar", "-C", source, "--owner=0", "--group=0", "-cf", "-", "--files-from=-"],
+            input="\n".join(names).encode(), capture_output=True, check=True,
+        )  # fmt: skip
+        self.run(["mkdir", "-p", folder])
+        subprocess.run(self.enter(["tar", "-C", folder, "-xf", "-"]), input=packed.stdout, check=True)
+
+    def copy_out(self, folder: str, target: Path) -> None:
+        """Copy the files of a directory of the box to the host's `target`, which is made if it is not there."""
+        target.mkdir(parents=True, exist_ok=True)
+        packed = subprocess.run(self.enter(["tar", "-C", folder, "-cf", "-", "."]), capture_output=True, check=True).stdout
+        subprocess.run(["tar", "-C", target, "--no-same-owner", "-xf", "-"], input=packed, check=True)
+
     def journal(self, *matches: str) -> list[dict[str, Any]]:
         """The journal's records with these FIELD=value matches, oldest first, all fields of each."""
-        done = self.run(["journalctl", "--sync", "--quiet"], check=False)
+        self.run(["journalctl", "--sync", "--quiet"])
         done = self.run(["journalctl", "--quiet", "--no-pager", "--output=json", "--all", *matches])
         return [json.loads(line) for line in done.stdout.splitlines()]
 

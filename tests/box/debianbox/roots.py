@@ -30,7 +30,7 @@ _BOX_PACKAGES = (
 # The build dependencies of packaging/debian/control, and lintian of the same suite.
 _BUILD_PACKAGES = (
     "build-essential debhelper dh-python dh-sequence-python3 pybuild-plugin-pyproject python3-all python3-setuptools "
-    "libpam0g-dev bash-completion fakeroot lintian pkgconf "
+    "libpam0g-dev bash-completion fakeroot lintian pkgconf systemd-sysv "
     "python3-pyotp python3-systemd python3-click python3-segno python3-pamela"
 ).split()
 
@@ -66,16 +66,16 @@ def root(recipe: Recipe) -> Path:
 
     Raises subprocess.CalledProcessError if mmdebstrap fails; its output has been shown by then.
     """
-    recipe.path.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(recipe.path):
+    with one_builder(recipe.path):
         if not recipe.path.is_dir():
             _build(recipe)
     return recipe.path
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """One builder at a time; the kernel drops the lock of a builder that died."""
+def one_builder(path: Path) -> Iterator[None]:
+    """One builder of `path` at a time; the kernel drops the lock of a builder that died."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,0 +1,36 @@
+"""Boxes for the tests of this folder: a fresh Debian per test, on both suites."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from debianbox.layers import installed
+from debianbox.logins import login_layers
+from debianbox.machine import Box
+from debianbox.roots import SUITES
+
+
+@pytest.fixture(params=SUITES, scope="session")
+def suite(request: pytest.FixtureRequest) -> str:
+    """The Debian under test, by code name."""
+    return str(request.param)
+
+
+@pytest.fixture
+def bare_box(suite: str) -> Iterator[Box]:
+    """A Debian with our packages as apt has installed them: nothing switched on, nobody enrolled."""
+    with Box(installed(suite)) as box:
+        yield box
+
+
+@pytest.fixture
+def box(suite: str) -> Iterator[Box]:
+    """A Debian whose sshd, login, su and sudo ask for the code, with users alice and bob (see debianbox.logins)."""
+    with Box(login_layers(suite)) as box:
+        yield box
