@@ -78,3 +78,7 @@ class RequestError(Nas2faError):
 
 class ConfigError(Exception):
     """A configuration that is refused; the text begins with `file:line:`."""
+
+
+class Unreachable(Exception):
+    """The daemon cannot be reached, or was lost before it said how a request ended. The text names the socket."""
