@@ -1,0 +1,130 @@
+"""The configuration: defaults, refusals with file and line, and the last good one."""
+
+import os
+import re
+from dataclasses import fields
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from nas2fa.config import Config, load, parse
+from nas2fa.errors import ConfigError
+from nas2fa.paths import Paths
+
+SHIPPED = Path(__file__).parents[2] / "etc" / "nas2fa.toml"
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    paths = Paths.under(str(tmp_path))
+    for folder in (paths.etc, paths.lib):
+        os.mkdir(folder, 0o700)
+    return paths
+
+
+def write(path: str, text: str | bytes, mode: int = 0o644) -> None:
+    Path(path).write_bytes(text.encode() if isinstance(text, str) else text)
+    os.chmod(path, mode)
+
+
+def test_shipped_file_changes_nothing() -> None:
+    assert parse(SHIPPED.read_text(), "shipped") == Config()
+
+
+def test_shipped_file_uncommented_gives_the_defaults() -> None:
+    text = re.sub(r"(?m)^#(?=\w+ = )", "", SHIPPED.read_text())
+    assert parse(text, "shipped") == Config()
+    set_here = re.findall(r"(?m)^(\w+) = ", text)
+    assert set_here == [field.name for field in fields(Config)]
+
+
+def test_values() -> None:
+    text = 'enroll_from = ["10.0.0.0/8", "fd00::1"]\ndeny = 3\n"unenrolled" = "deny"\n'
+    config = parse(text, "f")
+    assert config.enroll_from == (ip_network("10.0.0.0/8"), ip_network("fd00::1"))
+    assert (config.deny, config.unenrolled) == (3, "deny")
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("deny = 3\ndenny = 4\n", "f:2: unknown option 'denny'"),
+        ("\n[lockout]\ndeny = 3\n", "f:2: unknown table 'lockout'"),
+        ("\n\n[[lockout]]\n", "f:3: unknown"),
+        ("a.b = 1\n", "f:1: unknown table 'a'"),
+        ("# deny = 1\n\ndeny = true\n", "f:3: deny must be a whole number"),
+        ("deny = 3.0", "f:1: deny must"),
+        ("deny = 0", "f:1: deny must"),
+        ("deny = 101", "f:1: deny must"),
+        ("unlock_time = 0", "f:1: unlock_time must"),
+        ('deny = "5"', "f:1: deny must"),
+        ('unenrolled = "allow"', "f:1: unenrolled must be one of 'pass', 'deny'"),
+        ("digits = 7", "f:1: digits must"),
+        ("digits = 6.0", "f:1: digits must"),
+        ("period = 45", "f:1: period must"),
+        ('algorithm = "md5"', "f:1: algorithm must"),
+        ('issuer = "a:b"', "f:1: issuer must"),
+        ('issuer = "a\\nb"', "f:1: issuer must"),
+        ('deny = 4\nenroll_from = ["10.0.0.1/8"]', "f:2: enroll_from must"),
+        ("enroll_from = [1]", "f:1: enroll_from must"),
+        ('display_managers = "gdm"', "f:1: display_managers must"),
+        ("deny = 3\nx = = 2\n", "f:2: "),
+        ("deny = 3\ndeny = 4\n", "f:"),
+        ("x = " + "[" * 5000, "f:1: "),
+    ],
+)
+def test_refused_with_file_and_line(text: str, start: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse(text, "f")
+    assert str(error.value).startswith(start)
+
+
+def test_no_file_is_no_fault(paths: Paths) -> None:
+    assert load(paths) == (Config(), None)
+    assert not os.path.exists(paths.last_good_config)
+
+
+def test_bad_file_runs_the_last_good_one(paths: Paths) -> None:
+    write(paths.config, "deny = 3\n")
+    assert load(paths) == (Config(deny=3), None)
+    assert os.stat(paths.last_good_config).st_mode & 0o777 == 0o600
+    write(paths.config, "deny = 9\nbad = 1\n")
+    config, fault = load(paths)
+    assert config == Config(deny=3)
+    assert fault is not None
+    assert fault.startswith(f"{paths.config}:2: ")
+
+
+def test_bad_file_without_last_good_runs_the_defaults(paths: Paths) -> None:
+    write(paths.config, "deny = 'x'")
+    config, fault = load(paths)
+    assert config == Config()
+    assert fault is not None
+
+
+def test_last_good_that_others_can_read_is_not_believed(paths: Paths) -> None:
+    write(paths.config, "bad")
+    write(paths.last_good_config, "deny = 3", 0o644)
+    assert load(paths)[0] == Config()
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "text"),
+    [
+        (b"deny = 3", 0o666, "writable by nobody else"),
+        (b"deny = 3\n#\xff", 0o644, ":2: not UTF-8"),
+        (b"#" * 300_000, 0o644, "more than"),
+    ],
+)
+def test_unfit_file(paths: Paths, content: bytes, mode: int, text: str) -> None:
+    write(paths.config, content, mode)
+    config, fault = load(paths)
+    assert config == Config()
+    assert fault is not None
+    assert text in fault
+
+
+def test_no_place_for_the_copy_is_no_fault(paths: Paths) -> None:
+    os.rmdir(paths.lib)
+    write(paths.config, "deny = 3")
+    assert load(paths) == (Config(deny=3), None)
