@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from debianbox.layers import installed
 from debianbox.logins import login_layers
 from debianbox.machine import Box
@@ -31,6 +26,6 @@ def bare_box(suite: str) -> Iterator[Box]:
 
 @pytest.fixture
 def box(suite: str) -> Iterator[Box]:
-    """A Debian whose sshd, login, su and sudo ask for the code, with users alice and bob (see debianbox.logins)."""
+    """A Debian whose sshd, login, su and sudo ask for the code, with the users of debianbox.logins."""
     with Box(login_layers(suite)) as box:
         yield box

@@ -1,7 +1,7 @@
 """A control group of its own for each box, on whatever hierarchy the host has.
 
-Without one, nspawn makes its `payload` and `supervisor` groups at the top of the host's tree. Only the hierarchy that systemd
-uses is touched: the unified one and, on a hybrid host, `name=systemd`.
+Without one, nspawn makes its `payload` and `supervisor` groups at the top of the host's tree. Only the
+hierarchy that systemd uses is touched: the unified one and, on a hybrid host, `name=systemd`.
 """
 
 from __future__ import annotations

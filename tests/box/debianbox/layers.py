@@ -1,4 +1,4 @@
-"""Read-only layers above a root: a box is prepared once, stopped, and what it wrote becomes the ground of others.
+"""Read-only layers above a root: a box is prepared once, and what it wrote becomes the ground of others.
 
 So apt installs our packages once per suite and not once per test, and yet each test has a disk of its own.
 """
@@ -19,8 +19,15 @@ KEPT = 6
 """Layers that stay in the cache; each set of packages makes new ones of some 5 MB."""
 
 
-def layer(name: str, lower: Sequence[Path], ingredients: bytes, prepare: Callable[[Box], None], *, binds: Sequence[str] = ()) -> list[Path]:
-    """The directories of a box that `prepare` has been run in, topmost first, made once for each `ingredients`.
+def layer(
+    name: str,
+    lower: Sequence[Path],
+    ingredients: bytes,
+    prepare: Callable[[Box], None],
+    *,
+    binds: Sequence[str] = (),
+) -> list[Path]:
+    """The directories of a box that `prepare` was run in, topmost first; made once for each `ingredients`.
 
     `ingredients` is whatever decides the result beside `lower`: contents of packages, of the preparing code.
     """
@@ -46,7 +53,10 @@ def _make(path: Path, lower: Sequence[Path], prepare: Callable[[Box], None], bin
 
 
 def _forget_old(folder: Path, name: str) -> None:
-    made = sorted((path for path in folder.glob(f"{name}-*") if path.suffix == ""), key=lambda path: path.stat().st_mtime)
+    made = sorted(
+        (path for path in folder.glob(f"{name}-*") if path.suffix == ""),
+        key=lambda path: path.stat().st_mtime,
+    )
     for path in made[:-KEPT]:
         shutil.rmtree(path, ignore_errors=True)
 

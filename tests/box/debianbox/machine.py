@@ -17,7 +17,7 @@ import pexpect
 from pexpect.fdpexpect import fdspawn
 
 from . import cgroups
-from .nspawn import Boot, BoxFailed, Disk
+from .nspawn import Boot, BoxError, Disk
 from .roots import CACHE
 
 COMMAND_LIMIT = 120.0
@@ -36,8 +36,8 @@ class Box:
     def __init__(self, lower: Sequence[Path], *, binds: Sequence[str] = (), keep: Path | None = None) -> None:
         """Make the box, not booted yet.
 
-        `binds` are nspawn's `--bind-ro` values. With `keep` the box's own changes are left in that directory at the end (that is
-        how a layer is made); otherwise they are deleted.
+        `binds` are nspawn's `--bind-ro` values. With `keep` the box's own changes are left in that directory
+        at the end (that is how a layer is made); otherwise they are deleted.
         """
         require_nspawn()
         self.name = f"box{os.getpid()}x{next(_serial)}"
@@ -64,9 +64,9 @@ class Box:
 
     @property
     def running(self) -> Boot:
-        """The current boot. Raises BoxFailed between boots."""
+        """The current boot. Raises BoxError between boots."""
         if self._boot is None:
-            raise BoxFailed("the box is not running")
+            raise BoxError("the box is not running")
         return self._boot
 
     @property
@@ -74,17 +74,25 @@ class Box:
         """The box's console, for a box booted with `console=True`."""
         console = self.running.console
         if console is None:
-            raise BoxFailed("the box was booted without a console")
+            raise BoxError("the box was booted without a console")
         return console
 
     # --- inside
 
-    def enter(self, command: Sequence[str], user: str = "root", environment: Mapping[str, str] | None = None) -> list[str]:
+    def enter(
+        self, command: Sequence[str], user: str = "root", environment: Mapping[str, str] | None = None
+    ) -> list[str]:
         """The host's command line that runs `command` in the box, without PAM, as `user`."""
-        variables = {"PATH": _PATH, "LC_ALL": "C.UTF-8", "TERM": "xterm", "HOME": "/root" if user == "root" else f"/home/{user}"}
+        variables = {
+            "PATH": _PATH,
+            "LC_ALL": "C.UTF-8",
+            "TERM": "xterm",
+            "HOME": "/root" if user == "root" else f"/home/{user}",
+        }
         become = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
         return [
-            "nsenter", "-t", str(self.running.leader), "-m", "-u", "-i", "-n", "-p", "-C", "--root", "--wdns=/",
+            "nsenter", "-t", str(self.running.leader), "-m", "-u", "-i", "-n", "-p", "-C",
+            "--root", "--wdns=/",
             "env", "-i", *(f"{name}={value}" for name, value in {**variables, **(environment or {})}.items()),
             *become, *command,
         ]  # fmt: skip
@@ -99,24 +107,42 @@ class Box:
         """
         words = ["sh", "-c", command] if isinstance(command, str) else list(command)
         done = subprocess.run(
-            self.enter(words, user, environment), input=stdin, capture_output=True, text=True, timeout=COMMAND_LIMIT
+            self.enter(words, user, environment),
+            check=False,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_LIMIT,
         )
         if check and done.returncode != 0:
-            raise AssertionError(f"{command!r} in the box: status {done.returncode}\n{done.stdout}\n{done.stderr}")
+            raise AssertionError(
+                f"{command!r} in the box: status {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
         return done
 
     def terminal(self, command: str, *, user: str = "root") -> pexpect.spawn[str]:
-        """`command` on a pseudo-terminal of the box, for pexpect. script(1) makes it, so that PAM_TTY is /dev/pts/N."""
+        """`command` on a pseudo-terminal of the box, for pexpect.
+
+        script(1) makes it, so that PAM_TTY is /dev/pts/N.
+        """
         words = self.enter(["script", "-qec", command, "/dev/null"], user)
         return pexpect.spawn(words[0], words[1:], encoding="utf-8", timeout=30, dimensions=(50, 120))
 
     def beside(self, command: Sequence[str]) -> list[str]:
-        """The host's command line that runs the host's `command` in the box's network: a client from outside."""
+        """The command line that runs a program of the host in the box's network: a client from outside."""
         return ["nsenter", "-t", str(self.running.leader), "-n", *command]
 
     def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
         """Put a file of root's into the box."""
-        self.run(["sh", "-c", f'umask 077; mkdir -p -m 755 "$(dirname "$0")"; cat > "$0"; chmod {mode:o} "$0"', path], stdin=text)
+        self.run(
+            [
+                "sh",
+                "-c",
+                f'umask 077; mkdir -p -m 755 "$(dirname "$0")"; cat > "$0"; chmod {mode:o} "$0"',
+                path,
+            ],
+            stdin=text,
+        )
 
     def read(self, path: str) -> str:
         """A file of the box."""
@@ -132,9 +158,11 @@ class Box:
         subprocess.run(self.enter(["tar", "-C", folder, "-xf", "-"]), input=packed.stdout, check=True)
 
     def copy_out(self, folder: str, target: Path) -> None:
-        """Copy the files of a directory of the box to the host's `target`, which is made if it is not there."""
+        """Copy what is in a directory of the box to the host's `target`, which is made if it is not there."""
         target.mkdir(parents=True, exist_ok=True)
-        packed = subprocess.run(self.enter(["tar", "-C", folder, "-cf", "-", "."]), capture_output=True, check=True).stdout
+        packed = subprocess.run(
+            self.enter(["tar", "-C", folder, "-cf", "-", "."]), capture_output=True, check=True
+        ).stdout
         subprocess.run(["tar", "-C", target, "--no-same-owner", "-xf", "-"], input=packed, check=True)
 
     def journal(self, *matches: str) -> list[dict[str, Any]]:
@@ -160,7 +188,8 @@ class Box:
     def power_cut(self, *, console: bool = False) -> None:
         """End every process at once, with no warning, then another boot of the same disk.
 
-        What was written but not synced is still there (the host's page cache lives on): this proves the state machine, not fsync.
+        What was written but not synced is still there (the host's page cache lives on): this proves the state
+        machine, not fsync.
         """
         self.running.kill()
         self._boot = None
@@ -169,7 +198,7 @@ class Box:
     def _stopped(self, status: int, *, expected: int) -> None:
         self._boot = None
         if status != expected:
-            raise BoxFailed(f"systemd-nspawn ended with status {status}, not {expected}")
+            raise BoxError(f"systemd-nspawn ended with status {status}, not {expected}")
 
     def stop(self) -> None:
         """Throw the box away."""
@@ -182,12 +211,18 @@ class Box:
 
 
 def require_nspawn() -> None:
-    """Raise BoxFailed, saying what is missing, where boxes cannot run. Never a reason to skip a test."""
+    """Raise BoxError, saying what is missing, where boxes cannot run. Never a reason to skip a test."""
     if os.geteuid() != 0:
-        raise BoxFailed("the box tests need root: they boot a Debian under systemd-nspawn")
-    missing = [program for program in ("systemd-nspawn", "mmdebstrap", "unshare", "nsenter") if shutil.which(program) is None]
+        raise BoxError("the box tests need root: they boot a Debian under systemd-nspawn")
+    missing = [
+        program
+        for program in ("systemd-nspawn", "mmdebstrap", "unshare", "nsenter")
+        if shutil.which(program) is None
+    ]
     if missing:
-        raise BoxFailed(f"{', '.join(missing)}: not found; apt-get install systemd-container mmdebstrap util-linux")
+        raise BoxError(
+            f"{', '.join(missing)}: not found; apt-get install systemd-container mmdebstrap util-linux"
+        )
 
 
 def _scratch_folder(name: str) -> Path:
@@ -207,9 +242,11 @@ _held: list[int] = []
 
 
 def _scratch_parent() -> Path:
-    """An overlay cannot lie on an overlay (a container's own disk), so there the boxes' changes go to memory."""
+    """On the disk; in memory where the disk is an overlay itself (a container), which cannot bear another."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    kind = subprocess.run(["stat", "-f", "-c", "%T", CACHE], capture_output=True, text=True, check=True).stdout.strip()
+    kind = subprocess.run(
+        ["stat", "-f", "-c", "%T", CACHE], capture_output=True, text=True, check=True
+    ).stdout.strip()
     return Path("/dev/shm/nas2fa-box") if kind == "overlayfs" else CACHE / "run"
 
 

@@ -1,7 +1,8 @@
 """One boot of a box: from the command line of systemd-nspawn to the death of its PID 1.
 
-The process tree is  setpriv (dies with us) > unshare (own mounts and PIDs) > systemd-nspawn > the box's systemd.  Killing nspawn alone
-would leave its box running, and a killed test run its boxes: with a PID namespace around both, the kernel ends them all.
+The process tree is  setpriv (dies with us) > unshare (own mounts and PIDs) > systemd-nspawn > the box's
+systemd.  Killing nspawn alone would leave its box running, and a killed test run its boxes: with a PID
+namespace around both, the kernel ends them all.
 """
 
 from __future__ import annotations
@@ -28,22 +29,26 @@ BOOT_LIMIT = 90.0
 STOP_LIMIT = 100.0
 """Seconds for an orderly stop; systemd kills what does not end within 90."""
 
-# cgroup.procs takes 0 for "the writer". The overlay is mounted in the private mount namespace, so it vanishes with the box.
+# cgroup.procs takes 0 for "the writer". The overlay is mounted in the private mount namespace, so it vanishes
+# with the box.
 _INSIDE = """
 for group in $GROUPS_OF_BOX; do echo 0 > "$group/cgroup.procs"; done
-[ -n "$GROUPS_OF_BOX" ] || { mountpoint -q /sys || mount -t sysfs sysfs /sys; mount -t cgroup2 cgroup2 /sys/fs/cgroup; }
+if [ -z "$GROUPS_OF_BOX" ]; then  # a bare chroot
+    mountpoint -q /sys || mount -t sysfs sysfs /sys
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup
+fi
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$UPPER,workdir=$WORK" "$MERGED"
 exec systemd-nspawn "$@"
 """
 
 
-class BoxFailed(Exception):
+class BoxError(Exception):
     """The box did not boot or stop. The text holds what its console showed."""
 
 
 @dataclass(frozen=True)
 class Disk:
-    """The directories of one overlay: `lower` are read-only, topmost first; `scratch` holds the box's own changes."""
+    """One overlay: `lower` are read-only, topmost first; `scratch` holds what the box itself writes."""
 
     lower: tuple[Path, ...]
     scratch: Path
@@ -68,13 +73,16 @@ class Disk:
 
 
 class Boot:
-    """A running box. `leader` is the process id of its PID 1 as the host sees it; `console` its pseudo-terminal, if asked for."""
+    """A running box.
+
+    `leader` is the process id of its PID 1 as the host sees it; `console` its pseudo-terminal, if asked for.
+    """
 
     def __init__(self, name: str, disk: Disk, groups: list[Path], binds: list[str], console: bool) -> None:
         """Start it and wait until its systemd says READY.
 
-        With `console` nspawn runs on a pseudo-terminal where the box's getty answers; else the boot messages go to console.log.
-        Raises BoxFailed.
+        With `console` nspawn runs on a pseudo-terminal where the box's getty answers; else the boot messages
+        go to console.log. Raises BoxError.
         """
         self.console: fdspawn[str] | None = None
         self._log = disk.scratch / "console.log"
@@ -84,7 +92,9 @@ class Boot:
                 "GROUPS_OF_BOX": " ".join(map(str, groups)), "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
             }  # fmt: skip
             command = _command(name, disk.scratch / "merged", binds, console)
-            self._process = self._on_terminal(command, environment) if console else self._to_log(command, environment)
+            self._process = (
+                self._on_terminal(command, environment) if console else self._to_log(command, environment)
+            )
             self.leader = self._wait_ready(listener)
 
     def _on_terminal(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -97,8 +107,10 @@ class Boot:
         return process
 
     def _to_log(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        with open(self._log, "ab") as log:
-            return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
 
     def _wait_ready(self, listener: socket.socket) -> int:
         deadline = time.monotonic() + BOOT_LIMIT
@@ -109,7 +121,7 @@ class Boot:
             elif self._process.poll() is not None or time.monotonic() > deadline:
                 shown = self.console_text()
                 self.kill()
-                raise BoxFailed(f"the box did not boot; its console:\n{shown}")
+                raise BoxError(f"the box did not boot; its console:\n{shown}")
         return _leader_below(self._process.pid)
 
     def console_text(self) -> str:
@@ -121,7 +133,10 @@ class Boot:
         return ""
 
     def wait(self) -> int:
-        """Wait until the box has stopped. Returns nspawn's exit status: 0 powered off, 133 wants to be started again."""
+        """Wait until the box has stopped.
+
+        Returns nspawn's exit status: 0 powered off, 133 wants to be started again.
+        """
         deadline = time.monotonic() + STOP_LIMIT
         while time.monotonic() < deadline:
             # A pseudo-terminal that nobody reads would hold up the box's last words, and the box with them.
@@ -131,10 +146,13 @@ class Boot:
                 return self._process.wait(timeout=0.2 if self.console else deadline - time.monotonic())
         shown = self.console_text()
         self.kill()
-        raise BoxFailed(f"the box did not stop; its console:\n{shown}")
+        raise BoxError(f"the box did not stop; its console:\n{shown}")
 
     def kill(self) -> None:
-        """Pull the plug: SIGKILL to every process of the box at once, through its PID namespace. Returns when all are gone."""
+        """Pull the plug: SIGKILL to every process of the box at once, through its PID namespace.
+
+        Returns when all are gone.
+        """
         # The namespace's first process ends last, after the kernel has reaped every other one in it.
         first = _pidfds(self._process.pid)
         self._process.kill()
@@ -148,7 +166,8 @@ class Boot:
 
 def _command(name: str, merged: Path, binds: list[str], console: bool) -> list[str]:
     nspawn = [
-        "--quiet", "--register=no", "--keep-unit", f"--console={'interactive' if console else 'pipe'}", "--notify-ready=yes",
+        "--quiet", "--register=no", "--keep-unit", "--notify-ready=yes",
+        f"--console={'interactive' if console else 'pipe'}",
         # Without a network of its own the box's sshd would take the host's port 22.
         "--private-network", "--resolv-conf=off", "--timezone=off",
         # nas2fad asks the kernel about the clock (adjtimex in read mode), which nspawn's filter leaves out.
@@ -165,20 +184,22 @@ def _command(name: str, merged: Path, binds: list[str], console: bool) -> list[s
 @contextlib.contextmanager
 def _notify_socket() -> Iterator[tuple[socket.socket, str]]:
     """A socket for sd_notify(3) and its address."""
-    with tempfile.TemporaryDirectory(prefix="nas2fa-box-") as folder:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-            address = f"{folder}/notify"
-            listener.bind(address)
-            yield listener, address
+    with (
+        tempfile.TemporaryDirectory(prefix="nas2fa-box-") as folder,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener,
+    ):
+        address = f"{folder}/notify"
+        listener.bind(address)
+        yield listener, address
 
 
 def _leader_below(outer: int) -> int:
-    """The box's PID 1: the process that is number 1 two PID namespaces (unshare's and nspawn's) below ours."""
+    """The box's PID 1: number 1 of the second PID namespace (unshare's, then nspawn's) below ours."""
     depth = len(_numbers("self")) + 2
     for pid in _descendants(outer):
         if _numbers(str(pid))[depth - 1 :] == ["1"]:
             return pid
-    raise BoxFailed("the box has no PID 1")
+    raise BoxError("the box has no PID 1")
 
 
 def _numbers(pid: str) -> list[str]:

@@ -13,7 +13,8 @@ from .roots import build_recipe, one_builder, root, say
 SOURCE = Path(__file__).resolve().parents[3]
 BUILD = SOURCE / "build"
 
-# What packaging/build takes its packages from. Tests and this library are left out: a changed test needs no new package.
+# What packaging/build takes its packages from. Tests and this library are left out: a changed test needs no
+# new package.
 _ROOMS = ("pam_nas2fa", "daemon", "packaging", "etc", "docs")
 
 
@@ -38,11 +39,17 @@ def _fingerprint() -> str:
 def source_files() -> list[Path]:
     """Every file that goes into the packages. Not asked of git: a release may be unpacked from a tarball."""
     inside = [path for room in _ROOMS for path in (SOURCE / room).rglob("*")]
-    return sorted(path for path in [*inside, *SOURCE.iterdir()] if path.is_file() and not _is_made(path.relative_to(SOURCE)))
+    return sorted(
+        path
+        for path in [*inside, *SOURCE.iterdir()]
+        if path.is_file() and not _is_made(path.relative_to(SOURCE))
+    )
 
 
 def _is_made(path: Path) -> bool:
-    return bool({"__pycache__", "build", ".ruff_cache", ".mypy_cache"} & set(path.parts[:-1])) or path.suffix in (".o", ".so")
+    return bool(
+        {"__pycache__", "build", ".ruff_cache", ".mypy_cache"} & set(path.parts[:-1])
+    ) or path.suffix in (".o", ".so")
 
 
 def _build(suite: str, target: Path) -> None:
@@ -61,5 +68,8 @@ def lint(suite: str) -> str:
     """What that suite's lintian says of the packages; "" when they are clean."""
     packages = debs(suite)
     with Box([root(build_recipe(suite))], binds=[f"{packages[0].parent}:/debs"]) as box:
-        done = box.run("lintian --allow-root --tag-display-limit 0 --fail-on error,warning,info /debs/*.changes", check=False)
+        done = box.run(
+            "lintian --allow-root --tag-display-limit 0 --fail-on error,warning,info /debs/*.changes",
+            check=False,
+        )
     return done.stdout + done.stderr if done.returncode else ""

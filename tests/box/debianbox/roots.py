@@ -20,19 +20,22 @@ from .sources import apt_options, sources_for
 CACHE = Path("/var/cache/nas2fa-box")
 SUITES = ("bookworm", "trixie")
 
-# What our packages depend on, so that installing them in the box needs no network; then the programs that log in.
+# What our packages depend on, so that installing them in the box needs no network; then the programs that log
+# in.
 _BOX_PACKAGES = (
-    "systemd-sysv dbus libpam-systemd libpam-modules libpam-runtime login passwd sudo openssh-server openssh-client "
-    "python3-minimal python3 python3-pyotp python3-systemd python3-click python3-segno python3-pamela python3-pampy "
-    "iproute2 procps util-linux adduser tzdata pamtester cron polkitd pkexec strace"
-).split()
+    "systemd-sysv", "dbus", "libpam-systemd", "libpam-modules", "libpam-runtime", "login", "passwd",
+    "sudo", "openssh-server", "openssh-client", "python3-minimal", "python3", "python3-pyotp",
+    "python3-systemd", "python3-click", "python3-segno", "python3-pamela", "python3-pampy", "iproute2",
+    "procps", "util-linux", "adduser", "tzdata", "pamtester", "cron", "polkitd", "pkexec", "strace",
+)  # fmt: skip
 
 # The build dependencies of packaging/debian/control, and lintian of the same suite.
 _BUILD_PACKAGES = (
-    "build-essential debhelper dh-python dh-sequence-python3 pybuild-plugin-pyproject python3-all python3-setuptools "
-    "libpam0g-dev bash-completion fakeroot lintian pkgconf systemd-sysv "
-    "python3-pyotp python3-systemd python3-click python3-segno python3-pamela"
-).split()
+    "build-essential", "debhelper", "dh-python", "dh-sequence-python3", "pybuild-plugin-pyproject",
+    "python3-all", "python3-setuptools", "libpam0g-dev", "bash-completion", "fakeroot", "lintian",
+    "pkgconf", "systemd-sysv", "python3-pyotp", "python3-systemd", "python3-click", "python3-segno",
+    "python3-pamela",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,12 @@ class Recipe:
 
 def box_recipe(suite: str) -> Recipe:
     """A small Debian that boots, with everything a login test calls."""
-    return Recipe(suite, "minbase", tuple(_BOX_PACKAGES))
+    return Recipe(suite, "minbase", _BOX_PACKAGES)
 
 
 def build_recipe(suite: str) -> Recipe:
     """A Debian that builds our packages and runs lintian over them."""
-    return Recipe(suite, "buildd", tuple(_BUILD_PACKAGES))
+    return Recipe(suite, "buildd", _BUILD_PACKAGES)
 
 
 def root(recipe: Recipe) -> Path:
@@ -76,7 +79,7 @@ def root(recipe: Recipe) -> Path:
 def one_builder(path: Path) -> Iterator[None]:
     """One builder of `path` at a time; the kernel drops the lock of a builder that died."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.with_suffix(".lock"), "w") as lock:
+    with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -86,7 +89,9 @@ def _build(recipe: Recipe) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     started = time.monotonic()
     say(f"building a {recipe.suite} root ({recipe.variant}, {len(recipe.packages)} packages named) ...")
-    result = subprocess.run(_mmdebstrap(recipe, partial), capture_output=True, text=True, env=clean_environment())
+    result = subprocess.run(
+        _mmdebstrap(recipe, partial), check=False, capture_output=True, text=True, env=clean_environment()
+    )
     if result.returncode != 0:
         say(result.stdout + result.stderr)
         shutil.rmtree(partial, ignore_errors=True)

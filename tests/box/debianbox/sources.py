@@ -1,7 +1,7 @@
 """Where this machine gets Debian from, said again for another suite.
 
-The only mirror and proxy a machine is sure to reach are the ones in its own /etc/apt, so a root for Debian 12 or 13 is fetched
-from there, with the suite's name replaced.
+The only mirror and proxy a machine is sure to reach are the ones in its own /etc/apt, so a root for Debian 12
+or 13 is fetched from there, with the suite's name replaced.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ APT = Path("/etc/apt")
 DEBIAN_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 # What of the host's apt configuration decides whether a mirror can be reached and believed.
-_CARRIED = re.compile(r"^Acquire::(http|https|ftp|Retries|ForceIPv4|ForceIPv6|Check-Valid-Until|Check-Date)\b")
-_ONE_LINE = re.compile(r"^deb\s+(?:\[(?P<options>[^]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$")
+_CARRIED = re.compile(
+    r"^Acquire::(http|https|ftp|Retries|ForceIPv4|ForceIPv6|Check-Valid-Until|Check-Date)\b"
+)
+_ONE_LINE = re.compile(
+    r"^deb\s+(?:\[(?P<options>[^]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$"
+)
 
 
-class NoMirror(Exception):
-    """The host's /etc/apt names no source for its own suite, so there is nothing to fetch another suite from."""
+class NoMirrorError(Exception):
+    """The host's /etc/apt names no source for its own suite, so none for another suite can be told."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,10 @@ class Source:
 
 
 def host_suite() -> str:
-    """The code name in the host's os-release(5), e.g. "bookworm"; "" where there is none (testing, another system)."""
+    """The code name in the host's os-release(5), e.g.
+
+    "bookworm"; "" where there is none (testing, another system).
+    """
     for line in Path("/etc/os-release").read_text().splitlines():
         if line.startswith("VERSION_CODENAME="):
             return line.partition("=")[2].strip('"')
@@ -48,7 +55,7 @@ def host_suite() -> str:
 def sources_for(suite: str) -> list[Source]:
     """The host's own Debian sources, with `suite` in place of the host's.
 
-    Raises NoMirror if the host has none.
+    Raises NoMirrorError if the host has none.
     """
     own = host_suite()
     found = {
@@ -57,7 +64,7 @@ def sources_for(suite: str) -> list[Source]:
         if own and re.fullmatch(rf"{own}(-updates|-security)?(/updates)?", source.suite)
     }
     if not found:
-        raise NoMirror(f"{APT}: no source for {own or 'an unnamed suite'}; cannot fetch {suite}")
+        raise NoMirrorError(f"{APT}: no source for {own or 'an unnamed suite'}; cannot fetch {suite}")
     return list(found)
 
 
@@ -81,8 +88,15 @@ def _one_line_format(text: str) -> Iterator[Source]:
 def _deb822_format(text: str) -> Iterator[Source]:
     without_comments = re.sub(r"(?m)^#.*\n", "", text)
     for stanza in re.split(r"\n\s*\n", without_comments):
-        fields = {key.lower(): value.split() for key, value in re.findall(r"(?m)^([\w-]+):((?:.*)(?:\n[ \t].*)*)", stanza)}
-        if fields.get("enabled") == ["no"] or "deb" not in fields.get("types", []) or "main" not in fields.get("components", []):
+        fields = {
+            key.lower(): value.split()
+            for key, value in re.findall(r"(?m)^([\w-]+):((?:.*)(?:\n[ \t].*)*)", stanza)
+        }
+        if (
+            fields.get("enabled") == ["no"]
+            or "deb" not in fields.get("types", [])
+            or "main" not in fields.get("components", [])
+        ):
             continue
         # An inline key is the host's affair; Debian's own keyring signs Debian.
         keyring = fields.get("signed-by", [DEBIAN_KEYRING])
