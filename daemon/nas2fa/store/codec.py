@@ -1,0 +1,193 @@
+"""A Credential as JSON and back. Strict: an unknown, absent or badly typed field is a broken record, never a guess."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from nas2fa.errors import Reason, StoreError
+from nas2fa.store.records import (
+    LABEL_MAX,
+    SECRET_MAX,
+    SECRET_MIN,
+    Authenticator,
+    Credential,
+    Invite,
+    RecoverySet,
+    Secret,
+)
+
+SCHEMA = 1
+UID_MAX = 2**32 - 2  # the last one, (uid_t)-1, means "no user"
+USER_MAX = 256  # characters, as on the wire
+AUTHENTICATORS_MAX = 16
+HASHES_MAX = 64
+_INT_MAX = 2**53  # JSON numbers beyond it do not survive other people's tools
+
+_CREDENTIAL = frozenset(
+    {"v", "uid", "user", "version", "enrolled", "authenticators", "pending", "recovery", "invite"}
+)
+_AUTHENTICATOR = frozenset({"secret", "algorithm", "digits", "period", "label", "created"})
+_RECOVERY = frozenset({"set_id", "salt", "hashes"})
+_INVITE = frozenset({"salt", "hash", "expires"})
+
+T = TypeVar("T")
+
+
+class Malformed(ValueError):
+    """Not our format; the text names the field, never its value."""
+
+
+def encode(credential: Credential) -> bytes:
+    """The record's file content."""
+    content = {
+        "v": SCHEMA,
+        "uid": credential.uid,
+        "user": credential.user,
+        "version": credential.version,
+        "enrolled": credential.enrolled,
+        "authenticators": [_authenticator_json(each) for each in credential.authenticators],
+        "pending": _authenticator_json(credential.pending) if credential.pending else None,
+        "recovery": _recovery_json(credential.recovery) if credential.recovery else None,
+        "invite": _invite_json(credential.invite) if credential.invite else None,
+    }
+    return json.dumps(content, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def decode(content: bytes, name: str) -> Credential:
+    """The record that `content` holds. RECORD_UNREADABLE, naming `name` and the field, when it is not our format."""
+    try:
+        return _credential(json.loads(content.decode("ascii")))
+    except Malformed as error:
+        raise StoreError(Reason.RECORD_UNREADABLE, f"{name}: {error}") from None
+    except (ValueError, RecursionError):  # the original text could quote the content, so it is not passed on
+        what = "not a whole JSON record" if content else "empty"
+        raise StoreError(Reason.RECORD_UNREADABLE, f"{name}: {what}") from None
+
+
+def _credential(found: Any) -> Credential:
+    fields(found, _CREDENTIAL, "record")
+    if found["v"] != SCHEMA or type(found["v"]) is not int:
+        raise Malformed("schema version is not 1")
+    entries = found["authenticators"]
+    if type(entries) is not list or len(entries) > AUTHENTICATORS_MAX:
+        raise Malformed("authenticators is not a short list")
+    return Credential(
+        uid=whole(found, "uid", high=UID_MAX),
+        user=text(found, "user", USER_MAX, low=1),
+        authenticators=tuple([_authenticator(entry) for entry in entries]),
+        pending=_optional(found["pending"], _authenticator),
+        recovery=_optional(found["recovery"], _recovery),
+        invite=_optional(found["invite"], _invite),
+        enrolled=whole(found, "enrolled"),
+        version=whole(found, "version", low=1),
+    )
+
+
+def _optional(found: Any, read: Callable[[Any], T]) -> T | None:
+    return None if found is None else read(found)
+
+
+def _authenticator(found: Any) -> Authenticator:
+    fields(found, _AUTHENTICATOR, "authenticator")
+    return Authenticator(
+        secret=_secret(found),
+        algorithm=_one_of(found, "algorithm", ("SHA1", "SHA256", "SHA512")),
+        digits=_one_of(found, "digits", (6, 8)),
+        period=_one_of(found, "period", (30, 60)),
+        label=text(found, "label", LABEL_MAX),
+        created=whole(found, "created"),
+    )
+
+
+def _secret(found: Mapping[str, Any]) -> Secret:
+    encoded = text(found, "secret", 2 * SECRET_MAX)
+    try:
+        value = base64.b32decode(encoded)
+    except (binascii.Error, ValueError):
+        raise Malformed("secret is not base32") from None
+    if not SECRET_MIN <= len(value) <= SECRET_MAX:
+        raise Malformed("secret has a wrong length")
+    return Secret(value)
+
+
+def _recovery(found: Any) -> RecoverySet:
+    fields(found, _RECOVERY, "recovery")
+    hashes = found["hashes"]
+    if type(hashes) is not list or len(hashes) > HASHES_MAX:
+        raise Malformed("hashes is not a short list")
+    return RecoverySet(
+        set_id=_hex(found["set_id"], "set_id", 8).hex(),
+        salt=_hex(found["salt"], "salt"),
+        hashes=tuple([_hex(each, "hashes", 32) for each in hashes]),
+    )
+
+
+def _invite(found: Any) -> Invite:
+    fields(found, _INVITE, "invite")
+    return Invite(_hex(found["salt"], "salt"), _hex(found["hash"], "hash", 32), whole(found, "expires"))
+
+
+def _authenticator_json(authenticator: Authenticator) -> dict[str, Any]:
+    return {
+        "secret": base64.b32encode(authenticator.secret.reveal()).decode("ascii"),
+        "algorithm": authenticator.algorithm,
+        "digits": authenticator.digits,
+        "period": authenticator.period,
+        "label": authenticator.label,
+        "created": authenticator.created,
+    }
+
+
+def _recovery_json(recovery: RecoverySet) -> dict[str, Any]:
+    return {"set_id": recovery.set_id, "salt": recovery.salt.hex(), "hashes": [h.hex() for h in recovery.hashes]}
+
+
+def _invite_json(invite: Invite) -> dict[str, Any]:
+    return {"salt": invite.salt.hex(), "hash": invite.hash.hex(), "expires": invite.expires}
+
+
+def fields(found: Any, names: frozenset[str], what: str) -> None:
+    """Malformed unless `found` is an object with exactly these fields."""
+    if type(found) is not dict:
+        raise Malformed(f"{what} is not an object")
+    if found.keys() != names:
+        raise Malformed(f"{what} lacks a field or has one too many")
+
+
+def whole(found: Mapping[str, Any], name: str, low: int = 0, high: int = _INT_MAX) -> int:
+    """A whole number of that range (true and 1.0 are none)."""
+    value = found[name]
+    if type(value) is not int or not low <= value <= high:
+        raise Malformed(f"{name} is not a whole number from {low} to {high}")
+    return value
+
+
+def text(found: Mapping[str, Any], name: str, high: int, low: int = 0) -> str:
+    """A string of `low` to `high` characters."""
+    value = found[name]
+    if type(value) is not str or not low <= len(value) <= high:
+        raise Malformed(f"{name} is not a string of {low} to {high} characters")
+    return value
+
+
+def _one_of(found: Mapping[str, Any], name: str, allowed: tuple[Any, ...]) -> Any:
+    value = found[name]
+    if type(value) is not type(allowed[0]) or value not in allowed:
+        raise Malformed(f"{name} is not one of {allowed}")
+    return value
+
+
+def _hex(value: Any, name: str, length: int | None = None) -> bytes:
+    if type(value) is not str or len(value) > 128 or value != value.lower():
+        raise Malformed(f"{name} is not lower-case hex")
+    try:
+        decoded = bytes.fromhex(value)
+    except ValueError:
+        raise Malformed(f"{name} is not hex") from None
+    if 2 * len(decoded) != len(value) or (length is not None and len(decoded) != length):
+        raise Malformed(f"{name} has a wrong length")
+    return decoded
