@@ -5,7 +5,7 @@ A conversation is a generator. It yields a step, is sent what came of it, and re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -46,17 +46,30 @@ class Durable:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back on a question. Exactly one of the three is meant; `now` is the moment of its arrival."""
+    """What came back on a question: a text, or one of the flags, or (none of them) an application that could not ask.
+
+    `now` is the moment of its arrival.
+    """
 
     now: Instant
     text: str | None = field(default=None, repr=False)
     repeated_password: bool = False  # equals the password; its text was never sent
-
-    @property
-    def aborted(self) -> bool:
-        """True when the application could not relay the question."""
-        return self.text is None and not self.repeated_password
+    timed_out: bool = False  # prompt_timeout passed without an answer
 
 
-Step: TypeAlias = Ask | Tell | Show | Durable
-Reply: TypeAlias = Answer | bool | None
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Phase split: the last `digits` characters of the combined field are the code; is sent None."""
+
+    digits: int
+
+
+@dataclass(frozen=True, slots=True)
+class OffLoop:
+    """Blocking work for a thread; is sent what it returned, or has thrown into it what it raised."""
+
+    work: Callable[[], Any]
+
+
+Step: TypeAlias = Ask | Tell | Show | Durable | Cut | OffLoop
+Reply: TypeAlias = Any  # Answer for Ask, bool for Durable, the work's result for OffLoop, None for the others

@@ -1,0 +1,127 @@
+"""Setting up: clock, key, first good code, recovery codes. Before the first good code nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+from nas2fa import texts
+from nas2fa.enrolment.store import AccountStore
+from nas2fa.errors import Reason, RequestError
+from nas2fa.factors import provisioning, recovery, totp
+from nas2fa.steps import Answer, Ask, OffLoop, Reply, Show, Step, Tell
+from nas2fa.store.records import Authenticator, Credential, Instant, UserState
+
+FIRST_CODE_TRIES: Final = 5
+
+UseCase: TypeAlias = Generator[Step, Reply, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """What a new key should be, and the names the app will show."""
+
+    algorithm: str
+    digits: int
+    period: int
+    label: str
+    issuer: str
+
+
+def set_up(store: AccountStore, uid: int, user: str, new: NewKey, clock: Mapping[str, Any], now: Instant) -> UseCase:
+    """The wizard. Who may call it was decided before (enrolment/proof.py)."""
+    credential = store.load(uid, user)
+    if credential.armed:
+        raise RequestError(
+            Reason.ALREADY_ENROLLED,
+            "Two-step verification is already set up. To move to a new phone, disable it first (nas2fa disable), "
+            "or ask the administrator for a reset.",
+        )
+    yield Show("clock", clock)
+    answer = yield Ask(texts.START_PROMPT, echo=True, name="start")
+    _go_on(answer)
+    authenticator = credential.pending
+    if authenticator is None:
+        authenticator = provisioning.new_authenticator(new.algorithm, new.digits, new.period, new.label, now.wall)
+        store.mark_born(authenticator.secret.fingerprint())
+        yield Show("secret", _shown_key(authenticator, user, new.issuer))
+    step = yield from _first_code(store, uid, authenticator)
+    return (yield from _arm(store, uid, user, credential, authenticator, step))
+
+
+def _shown_key(authenticator: Authenticator, account: str, issuer: str) -> dict[str, Any]:
+    return {
+        "uri": provisioning.uri_of(authenticator, account, issuer),
+        "key": provisioning.key_of(authenticator),
+        "issuer": issuer,
+        "account": account,
+        "digits": authenticator.digits,
+        "period": authenticator.period,
+        "algorithm": authenticator.algorithm,
+    }
+
+
+def _first_code(store: AccountStore, uid: int, authenticator: Authenticator) -> Generator[Step, Reply, int]:
+    """Ask until a code is right; returns the step it was of, which is used up by this."""
+    for left in reversed(range(FIRST_CODE_TRIES)):
+        answer = yield Ask(texts.FIRST_CODE_PROMPT.format(digits=authenticator.digits), name="code")
+        text = _go_on(answer).replace(" ", "")
+        fits = text.isascii() and text.isdigit() and len(text) == authenticator.digits
+        match = totp.find(authenticator, text, answer.now) if fits else None
+        state = store.state(uid)
+        if match is not None and abs(match.offset) <= totp.WINDOW:
+            last = state.used.get(authenticator.secret.fingerprint(), 0)
+            if match.step > max(last, store.floor(authenticator, state, answer.now)):
+                return match.step
+            yield Tell(texts.refusal(Reason.REUSED, ""), error=True)
+        elif left:
+            yield Tell(texts.first_code_missed(None if match is None else match.offset * authenticator.period), error=True)
+    raise RequestError(Reason.REFUSED, texts.FIRST_CODE_GIVEN_UP)
+
+
+def _arm(
+    store: AccountStore, uid: int, user: str, credential: Credential, authenticator: Authenticator, step: int
+) -> UseCase:
+    codes, shown = recovery.new_set()
+    armed = replace(
+        credential,
+        uid=uid,
+        user=user,
+        authenticators=(authenticator,),
+        pending=None,
+        recovery=codes,
+        invite=None,
+        enrolled=credential.enrolled or authenticator.created,
+    )
+    yield OffLoop(lambda: store.save(armed))
+    store.put(uid, with_used(store.state(uid), authenticator, step))
+    yield Tell(texts.VERIFIED)
+    yield Show("recovery_codes", {"codes": list(shown)})
+    yield Ask(texts.SAVED_PROMPT, echo=True, name="saved")
+    return {"armed": True}
+
+
+def with_used(state: UserState, authenticator: Authenticator, step: int) -> UserState:
+    """The state in which this step is used."""
+    return replace(state, used=MappingProxyType({**state.used, authenticator.secret.fingerprint(): step}))
+
+
+def new_recovery_codes(store: AccountStore, uid: int, user: str | None) -> UseCase:
+    """A new set in place of the old one. A fresh code was asked before."""
+    credential = store.load(uid, user)
+    if not credential.armed:
+        raise RequestError(Reason.NOT_ENROLLED, "Two-step verification is not set up.")
+    codes, shown = recovery.new_set()
+    yield OffLoop(lambda: store.save(replace(credential, recovery=codes)))
+    yield Show("recovery_codes", {"codes": list(shown)})
+    yield Ask(texts.SAVED_PROMPT, echo=True, name="saved")
+    return {}
+
+
+def _go_on(answer: Answer) -> str:
+    """The text of an answer; whoever cancels has changed nothing."""
+    if answer.text is None:
+        raise RequestError(Reason.ABORTED, texts.NOTHING_CHANGED)
+    return answer.text

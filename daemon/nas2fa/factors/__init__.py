@@ -1,0 +1,1 @@
+"""The factors, one file each: what a right answer is. Pure."""

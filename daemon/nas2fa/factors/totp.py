@@ -1,0 +1,68 @@
+"""Time-based one-time passwords (RFC 6238) on our own integer time step.
+
+pyotp computes the codes by `generate_otp(step)`. Its `verify()` is never called: up to 2.9 it goes through local time and
+refuses every right code for an hour when summer time ends.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import pyotp
+
+from nas2fa.store.records import Authenticator, Instant
+
+WINDOW: Final = 1  # steps accepted before and after the current one (RFC 6238 section 5.2)
+CODES_PER_TRY: Final = 2 * WINDOW + 1
+REACH: Final = 10  # steps either way in which a wrong code is told OLD or FUTURE; never more: it is an oracle
+DIGESTS: Final = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}
+DIGITS: Final = (6, 8)
+PERIODS: Final = (30, 60)
+AUTHENTICATORS_MAX: Final = 5  # each one more code that a guess may hit
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The step whose code was typed, and how many steps it is from now (below 0: the past)."""
+
+    step: int
+    offset: int
+
+
+def step_at(authenticator: Authenticator, now: Instant) -> int:
+    """The time step T of RFC 6238 section 4.2, T0 = 0."""
+    return int(now.wall // authenticator.period)
+
+
+def code_at(authenticator: Authenticator, step: int) -> str:
+    """The code of one step, with leading zeros."""
+    key = base64.b32encode(authenticator.secret.reveal()).decode("ascii")
+    return pyotp.OTP(key, digits=authenticator.digits, digest=DIGESTS[authenticator.algorithm]).generate_otp(step)
+
+
+def find(authenticator: Authenticator, code: str, now: Instant) -> Match | None:
+    """Where this code stands, nearest steps first; None when it is not within REACH or the clock is before 1970.
+
+    Within the window every step is computed and compared, so that time does not tell which one matched.
+    """
+    current = step_at(authenticator, now)
+    window = _matches(authenticator, code, current, range(-WINDOW, WINDOW + 1))
+    if window:
+        return window[0]
+    beyond = [o for o in range(-REACH, REACH + 1) if abs(o) > WINDOW]
+    return next(iter(_matches(authenticator, code, current, beyond)), None)
+
+
+def _matches(authenticator: Authenticator, code: str, current: int, offsets: Iterable[int]) -> list[Match]:
+    typed = code.encode("ascii")
+    steps = [(current + o, o) for o in sorted(offsets, key=abs) if current + o >= 0]
+    return [
+        Match(step, o)
+        for step, o in steps
+        if hmac.compare_digest(code_at(authenticator, step).encode("ascii"), typed)
+    ]

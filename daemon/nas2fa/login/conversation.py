@@ -1,0 +1,245 @@
+"""The login conversation: a generator from the hello to the verdict.
+
+It is pumped by the server and called directly by tests and fuzzers. Time comes in with each answer; the world behind it is
+the small interface `World`. At every answer record, policy, locks and clock are looked at again, and judged and marked in
+one step with nothing in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from nas2fa import texts
+from nas2fa.errors import Reason, StoreError
+from nas2fa.login.judgement import Floor, Outcome, codes_per_try, judge
+from nas2fa.login.lockout import Limits, count_failure, count_refused, standing
+from nas2fa.login.policy import Action, Decision, decide
+from nas2fa.login.protocol import Hello
+from nas2fa.login.source import Source, source_of
+from nas2fa.steps import Answer, Ask, Cut, Durable, Reply, Step, Tell
+from nas2fa.store.records import Credential, Instant, UserState
+
+# Services whose own options can replace the prompt's text (sudo -p, passprompt_override): a line before it says what is asked.
+PROMPT_REPLACING_SERVICES = frozenset({"sudo", "sudo-i"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the conversation takes from the configuration."""
+
+    limits: Limits
+    unenrolled: str
+    display_managers: tuple[str, ...] = ()
+
+
+class World(Protocol):
+    """What lies behind a conversation."""
+
+    def rules(self) -> Rules:
+        """The rules of this moment."""
+
+    def load(self, uid: int, user: str) -> Credential:
+        """The credential as it stands now. StoreError when that cannot be told."""
+
+    def state(self, uid: int) -> UserState:
+        """The state as it stands now."""
+
+    def update(
+        self, uid: int, user: str, fn: Callable[[Credential, UserState], tuple[UserState, Outcome]]
+    ) -> Outcome:
+        """Load both, apply fn, keep its state, give its outcome: one step that nothing comes between."""
+
+    def put(self, uid: int, state: UserState) -> None:
+        """Keep a state that was computed outside update."""
+
+    floor: Floor
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a conversation ended: the word for the module, the reason for journal and `explain`."""
+
+    word: str
+    reason: Reason
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt as the journal knows it; the conversation notes its decisions here, never an answer."""
+
+    id: str
+    hello: Hello
+    peer_is_root: bool
+    source: Source = Source("-", "remote")
+    trace: list[str] = field(default_factory=list)
+    outcome: Outcome | None = None
+
+    def note(self, line: str) -> None:
+        """Add a line to the trace."""
+        self.trace.append(line)
+
+
+Flow: TypeAlias = Generator[Step, Reply, Verdict]
+
+
+def converse(attempt: Attempt, world: World, now: Instant) -> Flow:
+    """The conversation that answers this hello. Never raises for what a peer or a disk did: that is a verdict."""
+    rules = world.rules()
+    attempt.source = source_of(attempt.hello, attempt.peer_is_root, rules.display_managers)
+    attempt.note(f"source: {attempt.source.key} (budget: {attempt.source.purse})")
+    try:
+        verdict = yield from _PHASES[attempt.hello.phase](attempt, world, now)
+    except StoreError as error:
+        attempt.note(f"store: {error.text}")
+        verdict = yield from _refuse(attempt, "unavailable", error.reason)
+    attempt.note(f"verdict: {verdict.word} ({verdict.reason})")
+    return verdict
+
+
+def _auth(attempt: Attempt, world: World, now: Instant) -> Flow:
+    credential, decision = _policy(attempt, world)
+    if decision.action is Action.SKIP:
+        return Verdict("pass", Reason.NOT_ENROLLED)
+    if decision.action is Action.DENY:
+        return (yield from _refuse(attempt, "deny", Reason.NOT_ENROLLED))
+    lock = standing(world.state(credential.uid), attempt.source, now.boot, codes_per_try(credential))
+    if lock is not None:
+        attempt.note(f"locked: {lock.reason}, {lock.seconds:.0f} s left")
+        world.update(credential.uid, attempt.hello.user, _refused(attempt.source))
+        return (yield from _refuse(attempt, "locked", lock.reason, lock.seconds))
+    answer = yield from _ask(attempt.hello)
+    return (yield from _answered(attempt, world, credential, answer))
+
+
+def _answered(attempt: Attempt, world: World, asked: Credential, answer: Answer) -> Flow:
+    if answer.repeated_password:
+        return (yield from _refuse(attempt, "deny", Reason.PASSWORD_REPEATED))
+    if answer.timed_out:
+        return (yield from _refuse(attempt, "deny", Reason.TIMEOUT))
+    if answer.text is None:
+        return Verdict("deny", Reason.ABORTED)
+    rules, text = world.rules(), answer.text
+
+    def step(credential: Credential, state: UserState) -> tuple[UserState, Outcome]:
+        if (credential.authenticators, credential.recovery) != (asked.authenticators, asked.recovery):
+            return state, Outcome(Reason.CHANGED)
+        return judge(credential, state, text, attempt.source, answer.now, world.floor, rules.limits)
+
+    try:
+        outcome = world.update(asked.uid, attempt.hello.user, step)
+    except Exception:
+        # Whatever broke, an answer was given: it counts as a wrong one, so that breaking things buys no free guess.
+        codes = codes_per_try(asked)
+        state = count_failure(world.state(asked.uid), attempt.source, answer.now.boot, codes, rules.limits)
+        world.put(asked.uid, state)
+        raise
+    attempt.outcome = outcome
+    attempt.note(_described(outcome))
+    if outcome.reason is not Reason.OK:
+        return (yield from _refuse_outcome(attempt, outcome))
+    if outcome.durable and not (yield Durable(asked.uid)):
+        return (yield from _refuse(attempt, "unavailable", Reason.WRITE_FAILED))
+    return Verdict("allow", Reason.OK)
+
+
+def _guard(attempt: Attempt, world: World, now: Instant) -> Flow:
+    """Account phase of a guarded line: a handle that passed no code is refused if policy wants one (a key alone)."""
+    if attempt.hello.verified and attempt.peer_is_root:
+        return Verdict("ignore", Reason.OK)
+    _, decision = _policy(attempt, world)
+    if decision.action is Action.SKIP or not attempt.peer_is_root:
+        return Verdict("ignore", Reason.NOT_ENROLLED)
+    return (yield from _refuse(attempt, "deny", Reason.NOT_VERIFIED))
+
+
+def _account(attempt: Attempt, world: World, now: Instant) -> Flow:
+    return Verdict("ignore", Reason.OK)
+    yield  # makes this a generator like its siblings
+
+
+def _split(attempt: Attempt, world: World, now: Instant) -> Flow:
+    """Before the password of a one-field program: how many characters of it are the code."""
+    credential, decision = _policy(attempt, world)
+    digits = split_digits(credential)
+    if decision.action is Action.CODE and digits is not None:
+        attempt.note(f"split: the last {digits} characters are the code")
+        yield Cut(digits)
+    return Verdict("pass", Reason.OK)
+
+
+def _decoy(attempt: Attempt, world: World, now: Instant) -> Flow:
+    """After a wrong password: ask as a real login would, verify nothing, count nothing, deny."""
+    if attempt.hello.uid is None or decide(_loaded(attempt, world), world.rules().unenrolled).action is Action.CODE:
+        yield from _ask(attempt.hello)
+    return Verdict("deny", Reason.DECOY)
+
+
+_PHASES: dict[str, Callable[[Attempt, World, Instant], Flow]] = {
+    "auth": _auth,
+    "account": _account,
+    "guard": _guard,
+    "split": _split,
+    "decoy": _decoy,
+}
+
+
+def split_digits(credential: Credential) -> int | None:
+    """How many characters a combined password field ends with, when all authenticators agree on it."""
+    digits = {a.digits for a in credential.authenticators}
+    return digits.pop() if len(digits) == 1 else None
+
+
+def _loaded(attempt: Attempt, world: World) -> Credential:
+    assert attempt.hello.uid is not None  # protocol.decode: only a decoy has none
+    return world.load(attempt.hello.uid, attempt.hello.user)
+
+
+def _policy(attempt: Attempt, world: World) -> tuple[Credential, Decision]:
+    credential = _loaded(attempt, world)
+    decision = decide(credential, world.rules().unenrolled)
+    attempt.note(f"policy: {decision.rule}")
+    return credential, decision
+
+
+def _ask(hello: Hello) -> Generator[Step, Reply, Answer]:
+    if hello.service in PROMPT_REPLACING_SERVICES:
+        yield Tell(texts.CODE_HINT)
+    answer = yield Ask(texts.CODE_PROMPT)
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def _refused(source: Source) -> Callable[[Credential, UserState], tuple[UserState, Outcome]]:
+    """A try that ends at the lock, before any answer: counted all the same."""
+    return lambda _, state: (count_refused(state, source), Outcome(Reason.LOCKED))
+
+
+def _refuse_outcome(attempt: Attempt, outcome: Outcome) -> Flow:
+    """The refusal of a judged answer; a wrong one that was one too many says that it locked."""
+    lock = outcome.lock
+    if lock is None:
+        return (yield from _refuse(attempt, "deny", outcome.reason))
+    if outcome.reason is not lock.reason:
+        yield Tell(texts.refusal(outcome.reason, attempt.id), error=True)
+    verdict = yield from _refuse(attempt, "locked", lock.reason, lock.seconds)
+    return Verdict(verdict.word, outcome.reason)
+
+
+def _refuse(attempt: Attempt, word: str, reason: Reason, seconds: float = 0.0) -> Flow:
+    text = texts.locked(seconds) if reason is Reason.LOCKED else texts.refusal(reason, attempt.id)
+    yield Tell(text, error=True)
+    return Verdict(word, reason)
+
+
+def _described(outcome: Outcome) -> str:
+    """The trace line of a judged answer."""
+    line = f"answer: {outcome.reason}"
+    if outcome.factor:
+        line += f" ({outcome.factor})"
+    if outcome.steps:
+        line += f" by {outcome.steps} steps"
+    if outcome.lock is not None:
+        line += f"; {outcome.lock.reason} for {outcome.lock.seconds:.0f} s"
+    return line

@@ -1,0 +1,61 @@
+"""Where a try comes from: the key of its tally, and the purse that pays for its guesses.
+
+The real console has a tally and a purse of its own, so nobody remote can lock it; a peer that is not root has its own too,
+so it can move no other.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from nas2fa.login.protocol import Hello
+
+CONSOLE_TTY = re.compile(r"(/dev/)?(tty[0-9]+|ttyS[0-9]+|ttyAMA[0-9]+|hvc[0-9]+|console)", re.ASCII)
+GETTY_PTS = re.compile(r"(/dev/)?pts/[0-9]+", re.ASCII)  # agetty in a container; only root can run login
+LOCAL_DISPLAY = re.compile(r":[0-9]+(\.[0-9]+)?", re.ASCII)
+RUSER_MAX = 64  # characters of a caller's name that go into a tally's key
+V6_PREFIX = 64  # one customer's network: addresses inside it are not told apart
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """key: console | local:<caller> | an address | named | own. purse: console | remote | own."""
+
+    key: str
+    purse: str
+
+
+CONSOLE = Source("console", "console")
+OWN = Source("own", "own")
+NAMED = Source("named", "remote")
+
+
+def source_of(hello: Hello, peer_is_root: bool, display_managers: Collection[str]) -> Source:
+    """The source of a try. Of a peer that is not root nothing is believed, as service, tty and rhost are its inventions."""
+    if not peer_is_root:
+        return OWN
+    if hello.rhost:
+        return _remote(hello.rhost)
+    if hello.service == "login" and (CONSOLE_TTY.fullmatch(hello.tty) or GETTY_PTS.fullmatch(hello.tty)):
+        return CONSOLE
+    if hello.service in display_managers and (
+        CONSOLE_TTY.fullmatch(hello.tty) or LOCAL_DISPLAY.fullmatch(hello.tty)
+    ):
+        return CONSOLE
+    return Source(f"local:{hello.ruser[:RUSER_MAX] or '-'}", "remote")
+
+
+def _remote(rhost: str) -> Source:
+    try:
+        address = ipaddress.ip_address(rhost)
+    except ValueError:
+        return NAMED  # a name is what somebody's DNS says: one bucket, never trusted
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return Source(str(address.ipv4_mapped), "remote")
+        network = ipaddress.IPv6Network((int(address), V6_PREFIX), strict=False)
+        return Source(str(network), "remote")
+    return Source(str(address), "remote")

@@ -1,0 +1,70 @@
+"""The accept loop and the packets of one connection, on asyncio.
+
+asyncio's own stream servers refuse SOCK_SEQPACKET, so this is `sock_accept`, `sock_recv` and `sock_sendall`, one task a
+connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+logger = logging.getLogger(__name__)
+
+# accept(2): the process or the box is out of something; it comes back when connections end.
+EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+EXHAUSTED_PAUSE: Final = 0.05  # seconds; a loop that tried again at once would eat the CPU that could free something
+
+
+async def accept_forever(
+    listener: socket.socket, serve: Callable[[socket.socket], Awaitable[None]], tasks: set[asyncio.Task[None]]
+) -> None:
+    """Accept until cancelled. What one connection does, or fails to do, never reaches the loop."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            connection, _ = await loop.sock_accept(listener)
+        except OSError as error:
+            if error.errno not in EXHAUSTED and error.errno != errno.ECONNABORTED:
+                raise
+            await asyncio.sleep(EXHAUSTED_PAUSE)
+            continue
+        task = asyncio.create_task(_guarded(connection, serve))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        await asyncio.sleep(0)  # sock_accept does not yield while connections wait: a flood would keep the loop for itself
+
+
+async def _guarded(connection: socket.socket, serve: Callable[[socket.socket], Awaitable[None]]) -> None:
+    with connection:
+        connection.setblocking(False)
+        try:
+            await serve(connection)
+        except (ConnectionError, TimeoutError):
+            pass  # the peer left or was too slow: nobody to tell
+        except Exception as error:
+            # Never the exception's text: it might quote what somebody typed.
+            logger.error("a connection ended by a defect: %s at %s", type(error).__name__, _where(error))
+
+
+def _where(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "?" if trace is None else f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+
+
+async def receive(connection: socket.socket, limit: int, seconds: float) -> bytes:
+    """One packet; b"" when the peer left. A packet longer than `limit` comes back longer than it. TimeoutError."""
+    async with asyncio.timeout(seconds):
+        return await asyncio.get_running_loop().sock_recv(connection, limit + 1)
+
+
+async def send(connection: socket.socket, packet: bytes, seconds: float) -> None:
+    """One packet. TimeoutError when the peer does not read, ConnectionError when it left."""
+    async with asyncio.timeout(seconds):
+        await asyncio.get_running_loop().sock_sendall(connection, packet)

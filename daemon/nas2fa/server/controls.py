@@ -1,0 +1,125 @@
+"""The control socket: requests in, steps out, one request at a time on each connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Generator
+from typing import Any, Final
+
+from nas2fa.clock.now import now
+from nas2fa.control import codec, messages, verbs
+from nas2fa.errors import Nas2faError, ProtocolError, Reason, RequestError
+from nas2fa.server.accepting import receive, send
+from nas2fa.server.peers import Peer, Places, peer_of
+from nas2fa.server.verbs import VERBS, Desk
+from nas2fa.steps import Answer, Ask, Durable, OffLoop, Show, Tell
+
+logger = logging.getLogger(__name__)
+
+OPEN: Final = 64  # connections of peers that are not root, in all
+PER_UID: Final = 4
+ROOT_OPEN: Final = 64
+FIRST_SECONDS: Final = 5.0  # until the first request
+NEXT_SECONDS: Final = 60.0  # until a further one
+SEND_SECONDS: Final = 10.0
+PERSON_SECONDS: Final = 600.0  # a person scans a QR code and writes down ten codes
+
+
+class Controls:
+    """Serves control.sock."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._root = Places(ROOT_OPEN, ROOT_OPEN)
+        self._others = Places(OPEN, PER_UID)
+
+    async def serve(self, connection: socket.socket) -> None:
+        """One connection; the surplus is closed at once."""
+        peer = peer_of(connection)
+        places = self._root if peer.is_root else self._others
+        with places.place(peer.uid) as room:
+            seconds = FIRST_SECONDS
+            while room:
+                packet = await receive(connection, codec.PACKET_MAX, seconds)
+                if not packet or not await self._request(connection, peer, packet):
+                    return
+                seconds = NEXT_SECONDS
+                await asyncio.sleep(0)  # requests that wait already must not keep the loop for themselves
+
+    async def _request(self, connection: socket.socket, peer: Peer, packet: bytes) -> bool:
+        """Answer one request; False when the connection is of no more use."""
+        try:
+            request = messages.request_from_json(codec.decode(packet))
+        except ProtocolError as error:
+            await self._say(connection, messages.Failed(str(error.reason), error.text))
+            return False
+        try:
+            verb = verbs.find(request.verb)
+            args = verbs.check_args(verb, request.args)
+            verbs.check_caller(verb, peer.uid, args)
+            result = await self._run(connection, VERBS[verb.name](self._desk, peer, args))
+            await self._say(connection, messages.Done(result))
+        except Nas2faError as error:
+            await self._say(connection, messages.Failed(str(error.reason), error.text))
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception as error:
+            logger.error("the request %s ended by a defect: %s", request.verb[:32], type(error).__name__)
+            text = "The daemon met a defect of its own; see its journal."
+            await self._say(connection, messages.Failed(str(Reason.INTERNAL), text))
+            return False
+        return True
+
+    async def _run(
+        self, connection: socket.socket, act: Generator[Any, Any, dict[str, Any]] | dict[str, Any]
+    ) -> dict[str, Any]:
+        if isinstance(act, dict):
+            return act
+        reply: Any = None
+        thrown: Nas2faError | None = None
+        try:
+            while True:
+                try:
+                    step = act.send(reply) if thrown is None else act.throw(thrown)
+                except StopIteration as end:
+                    result: dict[str, Any] = end.value
+                    return result
+                reply, thrown = None, None
+                try:
+                    reply = await self._carry(connection, step)
+                except Nas2faError as error:
+                    thrown = error
+        finally:
+            act.close()
+
+    async def _carry(self, connection: socket.socket, step: Any) -> Any:
+        match step:
+            case Ask(text, echo, name):
+                await self._say(connection, messages.Ask(text, echo, name))
+                return await self._answer(connection)
+            case Tell(text, error):
+                return await self._say(connection, messages.Tell(text, error))
+            case Show(kind, value):
+                return await self._say(connection, messages.Show(kind, value))
+            case messages.Rows():
+                return await self._say(connection, step)
+            case Durable(uid):
+                return await self._desk.world.durable(uid)
+            case OffLoop(work):
+                return await self._desk.world.off_loop(work)
+        raise TypeError(f"no such step on the control socket: {type(step).__name__}")
+
+    async def _answer(self, connection: socket.socket) -> Answer:
+        """The person's answer; a client that left ends its request."""
+        packet = await receive(connection, codec.PACKET_MAX, PERSON_SECONDS)
+        if not packet:
+            raise ConnectionResetError
+        try:
+            return Answer(now(), text=messages.answer_from_json(codec.decode(packet)))
+        except ProtocolError as error:
+            raise RequestError(error.reason, error.text) from None
+
+    async def _say(self, connection: socket.socket, message: messages.Message) -> None:
+        await send(connection, codec.encode(messages.to_json(message)), SEND_SECONDS)

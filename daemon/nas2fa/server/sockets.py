@@ -1,0 +1,38 @@
+"""The three listening sockets: handed over by systemd, or bound here on a box without it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import Final
+
+from systemd import daemon
+
+from nas2fa.paths import Paths
+
+BACKLOG: Final = 128
+MODES: Final[Mapping[str, int]] = {"login": 0o600, "user": 0o666, "control": 0o666}
+
+
+def listening(paths: Paths) -> dict[str, socket.socket]:
+    """Every socket of MODES by its name; the order in which systemd hands them over differs between versions."""
+    handed = {name: socket.socket(fileno=fd) for fd, name in daemon.listen_fds_with_names().items()}
+    sockets = {name: handed.get(name) or _bound(paths.socket(name), mode) for name, mode in MODES.items()}
+    for listener in sockets.values():
+        listener.setblocking(False)
+    return sockets
+
+
+def _bound(path: str, mode: int) -> socket.socket:
+    """A fresh listener. It is made under another name and renamed, so that its mode holds from the first moment."""
+    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    fresh = f"{path}.new"
+    if os.path.lexists(fresh):
+        os.unlink(fresh)
+    listener.bind(fresh)
+    os.chmod(fresh, mode)
+    listener.listen(BACKLOG)
+    os.rename(fresh, path)
+    return listener

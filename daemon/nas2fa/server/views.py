@@ -1,0 +1,78 @@
+"""What the control socket tells about an account: credential and state as plain rows. No secret gets in here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nas2fa.errors import StoreError
+from nas2fa.factors import recovery
+from nas2fa.login import lockout
+from nas2fa.login.judgement import codes_per_try
+from nas2fa.store.records import Authenticator, Credential, Instant, UserState
+
+
+def status(credential: Credential, state: UserState, now: Instant) -> dict[str, Any]:
+    """For the user and the admin."""
+    return {
+        "uid": credential.uid,
+        "user": credential.user,
+        "armed": credential.armed,
+        "pending": credential.pending is not None,
+        "authenticators": [_authenticator(a) for a in credential.authenticators],
+        "recovery_left": recovery.left(credential.recovery, state.spent),
+        "locked": _lock(credential, state, now),
+        "last_ok": state.last_ok,
+    }
+
+
+def whole(credential: Credential, state: UserState, now: Instant, fault: StoreError | None) -> dict[str, Any]:
+    """For the admin: with tallies, budget and what is wrong with the record."""
+    return {
+        **status(credential, state, now),
+        "fault": None if fault is None else {"reason": str(fault.reason), "text": fault.text},
+        "tallies": [
+            {
+                "source": key,
+                "failures": len(tally.failures),
+                "refused": tally.refused,
+                "locked_seconds": max(0, round(tally.locked_until - now.boot)),
+            }
+            for key, tally in sorted(state.tallies.items())
+        ],
+        "budget": [
+            {"purse": purse, "used": lockout.spent_guesses(state, purse, now.boot), "limit": limit}
+            for purse, limit in lockout.BUDGET.items()
+        ],
+        "wrong_in_row": state.wrong_in_row,
+        "invite_until": None if credential.invite is None else credential.invite.expires,
+    }
+
+
+def row(credential: Credential, state: UserState, now: Instant, fault: StoreError | None) -> dict[str, Any]:
+    """One line of the list of users."""
+    full = status(credential, state, now)
+    keys = ("uid", "user", "armed", "pending", "recovery_left", "last_ok")
+    return {
+        **{key: full[key] for key in keys},
+        "locked": full["locked"] is not None,
+        "fault": None if fault is None else str(fault.reason),
+    }
+
+
+def _authenticator(authenticator: Authenticator) -> dict[str, Any]:
+    return {
+        "label": authenticator.label,
+        "algorithm": authenticator.algorithm,
+        "digits": authenticator.digits,
+        "period": authenticator.period,
+        "created": authenticator.created,
+    }
+
+
+def _lock(credential: Credential, state: UserState, now: Instant) -> dict[str, Any] | None:
+    found = lockout.any_lock(state, now.boot, codes_per_try(credential))
+    if found is None:
+        return None
+    source, lock = found
+    seconds = None if lock.seconds >= lockout.FOREVER else round(lock.seconds)
+    return {"reason": str(lock.reason), "source": source, "seconds": seconds}

@@ -1,0 +1,96 @@
+"""The world behind the conversations: credentials, state and their way to the disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from nas2fa import audit
+from nas2fa.clock.floor import floor_step
+from nas2fa.clock.now import now
+from nas2fa.config import Config
+from nas2fa.factors.totp import WINDOW
+from nas2fa.login.conversation import Rules
+from nas2fa.login.lockout import Limits
+from nas2fa.store.credentials import Credentials
+from nas2fa.store.records import Authenticator, Credential, Instant, UserState
+from nas2fa.store.state import State
+
+T = TypeVar("T")
+
+
+class StoreWorld:
+    """The World of login/conversation.py over real files. All methods but `durable` and `off_loop` run on the loop."""
+
+    def __init__(self, config: Config, credentials: Credentials, state: State) -> None:
+        self.config = config
+        self.credentials = credentials
+        self.states = state
+        self._writer = ThreadPoolExecutor(1, "writer")  # one, so that writes of a record never overtake each other
+        self._dirty: set[int] = set()
+        self._wake = asyncio.Event()
+
+    def rules(self) -> Rules:
+        """The configuration of this moment, as the conversation needs it."""
+        c = self.config
+        limits = Limits(c.deny, c.fail_interval, c.unlock_time)
+        return Rules(limits, c.unenrolled, tuple(c.display_managers))
+
+    def load(self, uid: int, user: str | None) -> Credential:
+        """The credential, read from its file each time: what was reset a moment ago is gone. StoreError."""
+        return self.credentials.load(uid, user)
+
+    def state(self, uid: int) -> UserState:
+        """The state of this moment, from memory."""
+        return self.states.get(uid)
+
+    def update(self, uid: int, user: str | None, fn: Callable[[Credential, UserState], tuple[UserState, T]]) -> T:
+        """Load, apply, keep: nothing else runs in between, as there is no await. StoreError from the load."""
+        credential, before = self.load(uid, user), self.state(uid)
+        after, answer = fn(credential, before)
+        if after != before:
+            self.put(uid, after)
+        return answer
+
+    def put(self, uid: int, state: UserState) -> None:
+        """Keep a state: memory and /run now, the disk behind the verdict."""
+        self.states.put(uid, state)
+        self._dirty.add(uid)
+        self._wake.set()
+
+    def floor(self, authenticator: Authenticator, state: UserState, at: Instant) -> int:
+        """The last step that counts as used (clock/floor.py); what was made in this state's life has only its own."""
+        name = authenticator.secret.fingerprint()
+        used, born = state.used.get(name), self.states.born(name)
+        return floor_step(used, self.states.began, at, authenticator.period, WINDOW, born=born)
+
+    async def durable(self, uid: int) -> bool:
+        """Put this user's marks on disk now; False when the disk would not."""
+        self._dirty.discard(uid)
+        return await self.off_loop(self._flush_work(uid))
+
+    async def off_loop(self, work: Callable[[], T]) -> T:
+        """Run blocking work in the writer's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+    async def write_behind(self) -> None:
+        """Forever: carry to the disk what was put, in the order it came, together where it came together."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._dirty:
+                uid = self._dirty.pop()
+                if not await self.off_loop(self._flush_work(uid)):
+                    audit.emit(audit.Event.STORE_FAULT, uid=uid, reason="WRITE_FAILED")
+
+    def close(self) -> None:
+        """At SIGTERM: the marks that are still only in /run go to disk, then the writer ends."""
+        for uid in self._dirty:
+            self._writer.submit(self._flush_work(uid))
+        self._writer.shutdown(wait=True)
+
+    def _flush_work(self, uid: int) -> Callable[[], Any]:
+        state, at = self.states.get(uid), now()
+        return lambda: self.states.flush(uid, state, at)

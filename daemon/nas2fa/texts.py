@@ -1,0 +1,73 @@
+"""Every line a person reads at a login, in one place."""
+
+from __future__ import annotations
+
+from nas2fa.errors import Reason
+
+CODE_PROMPT = "Verification code: "
+CODE_HINT = "Two-step verification: type the code your authenticator app shows, or a recovery code."
+PLEASE_WAIT = "One moment, please."
+
+_REFUSALS = {
+    Reason.WRONG: "That code is not right.",
+    Reason.FUTURE: "That code is not right.",
+    Reason.EMPTY: "No code was typed.",
+    Reason.REUSED: "That code was used already. Wait until your app shows the next one.",
+    Reason.SPENT: "That recovery code was used already. Take another one.",
+    Reason.OLD: "That code is too old. Type the one your app shows now, and check the clock of your phone.",
+    Reason.FRESH_START: (
+        "This box has just started and cannot know whether that code was used. "
+        "Wait for the next code and try again."
+    ),
+    Reason.CLOCK: (
+        "The clock of this box has gone back, so codes from an app are refused. "
+        "Use a recovery code, or ask the administrator to set the clock."
+    ),
+    Reason.PASSWORD_REPEATED: (
+        "This program sent the password where the verification code was asked. "
+        "Log in with a program that can ask twice (ssh: keyboard-interactive)."
+    ),
+    Reason.CHANGED: "Your two-step verification was changed while you were typing. Log in again.",
+    Reason.NOT_VERIFIED: "This box wants a verification code as well as a key.",
+    Reason.NOT_ENROLLED: "This box wants two-step verification, and it is not set up for you. Ask the administrator.",
+    Reason.BUDGET: "Too many wrong codes today. Wait until tomorrow, or ask the administrator to unlock you.",
+    Reason.LOCKED_DURABLY: "Locked after very many wrong codes. Ask the administrator to unlock you.",
+    Reason.TIMEOUT: "No code came in time.",
+    Reason.BUSY: "Too many logins of this user are waiting for a code. Try again in a moment.",
+}
+
+
+def refusal(reason: Reason, attempt: str) -> str:
+    """The line for the person whose login is refused for this reason; `attempt` is the id to tell the administrator."""
+    text = _REFUSALS.get(reason)
+    if text is not None:
+        return text
+    return f"Two-step verification does not work at the moment ({reason}). Tell the administrator: attempt {attempt}."
+
+
+def locked(seconds: float) -> str:
+    """The line for a source that is locked for so many more seconds."""
+    minutes = max(1, -int(-seconds // 60))
+    unit = "minute" if minutes == 1 else "minutes"
+    return f"Too many wrong codes. Try again in {minutes} {unit}, or ask the administrator to unlock you."
+
+
+START_PROMPT = "Get started? Press Enter (Ctrl-C leaves, and changes nothing): "
+FIRST_CODE_PROMPT = "Type the {digits} digits your app shows: "
+FIRST_CODE_GIVEN_UP = (
+    "No right code came. Nothing was changed. Compare the time of this box with your phone's, and start again."
+)
+VERIFIED = "Verified successfully."
+SAVED_PROMPT = "Save these codes where your phone is not. Type yes when that is done: "
+NOTHING_CHANGED = "Nothing was changed."
+
+
+def first_code_missed(seconds: int | None) -> str:
+    """The line after a first code that was not right; `seconds` is how far off it was, when that can be told."""
+    if seconds is None:
+        return "That code is not right. Check that you scanned this key, and type the code your app shows now."
+    side = "behind" if seconds < 0 else "ahead of"
+    return (
+        f"That code is right for another time: your phone's clock is about {abs(seconds)} s {side} this box. "
+        "Set both to automatic time, wait for the next code and type it."
+    )
