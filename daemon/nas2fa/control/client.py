@@ -6,7 +6,6 @@ import os
 import socket
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -53,17 +52,17 @@ class Client:
 
     def __init__(
         self,
-        path: Path,
+        path: str | os.PathLike[str],
         listeners: frozenset[int] = frozenset({0}),
         patience: float = STEP_PATIENCE,
     ) -> None:
-        """Connect. Raises Unreachable, also when the listener's uid is none of `listeners`: whoever listens hears secrets."""
-        self._path = path
+        """Connect. Raises Unreachable, also when the listener's uid is none of `listeners`: it would hear secrets."""
+        self._path = os.fspath(path)
         self._patience = patience
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
         try:
             self._socket.settimeout(CONNECT_PATIENCE)
-            self._socket.connect(os.fspath(path))
+            self._socket.connect(self._path)
             self._check_listener(listeners)
         except OSError as error:
             self._socket.close()
@@ -85,7 +84,7 @@ class Client:
         self._socket.close()
 
     def request(self, verb: str, args: Mapping[str, Any], relay: Relay) -> Mapping[str, Any]:
-        """What the daemon says is done. Raises RequestError when it refuses, Unreachable when it is lost on the way."""
+        """What the daemon says is done. Raises RequestError when it refuses, Unreachable when it is lost."""
         self._send(request_to_json(Request(verb, args)))
         while True:
             match self._receive():
@@ -110,7 +109,7 @@ class Client:
 
     def _answer(self, answer: str | None) -> None:
         if answer is not None:
-            # Bytes that are no UTF-8 come from the terminal as surrogates. A code has none, so nothing right is lost.
+            # Bytes that are no UTF-8 come from the terminal as surrogates; no code has any.
             answer = answer[:ANSWER_MAX].encode(errors="replace").decode()
         self._send(answer_to_json(answer))
 
@@ -133,9 +132,9 @@ class Client:
             raise self._lost(error.strerror or str(error)) from None
         if not packet:
             raise self._lost("the connection was closed")
+        if flags & socket.MSG_TRUNC:
+            raise self._lost("a packet that is too large")
         try:
-            if flags & socket.MSG_TRUNC:
-                raise ProtocolError("a packet that is too large")
             return from_json(codec.decode(packet))
         except ProtocolError as error:
             raise self._lost(f"not understood: {error.text}") from None

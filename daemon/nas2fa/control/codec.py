@@ -1,7 +1,7 @@
 """One packet of the control socket: a JSON object, read strictly. Pure; docs/protocol.md, part 2.
 
-Strict means: what two readers could understand differently (a key given twice, NaN, a lone surrogate) is refused, and so
-is what only costs memory or stack. Whatever comes in, `decode` returns a dict or raises ProtocolError.
+Strict means: what two readers could understand differently (a key given twice, NaN, half a character) is refused,
+and so is what only costs memory or stack. Whatever comes in, `decode` returns a dict or raises ProtocolError.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ INTEGER_MAX = 2**53 - 1  # beyond this, readers of JSON differ (RFC 8259 section
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """The packet of `message`. Raises ProtocolError when it is too big or not plain JSON; never quotes the content."""
+    """The packet of `message`. Raises ProtocolError when too big or not plain JSON; never quotes the content."""
     try:
         packet = json.dumps(dict(message), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError):
@@ -41,7 +41,10 @@ def decode(packet: bytes) -> dict[str, Any]:
             parse_constant=_constant,
             parse_float=_finite,
         )
-    except (ValueError, RecursionError):  # also UnicodeDecodeError, JSONDecodeError and integers of 4,300 digits
+    except (
+        ValueError,
+        RecursionError,
+    ):  # also UnicodeDecodeError, JSONDecodeError and integers of 4,300 digits
         raise ProtocolError("a packet that is not JSON") from None
     if not isinstance(message, dict):
         raise ProtocolError("a packet that is not a JSON object")
@@ -50,7 +53,7 @@ def decode(packet: bytes) -> dict[str, Any]:
 
 
 def text(message: Mapping[str, Any], key: str, limit: int = TEXT_MAX) -> str:
-    """The text under `key`, at most `limit` characters. Raises ProtocolError when absent or something else."""
+    """The text under `key`, at most `limit` characters. Raises ProtocolError when absent or another."""
     value = message.get(key)
     if not isinstance(value, str) or len(value) > limit:
         raise ProtocolError(f"'{key}' must be a text of at most {limit} characters")
@@ -90,7 +93,7 @@ def rows(message: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, unless a key stands in it twice: one reader would take the first, another the last."""
+    """An object, unless a key stands in it twice: one reader would take the first, another the last."""
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a key stands twice in one object")
@@ -108,7 +111,7 @@ def _finite(digits: str) -> float:
     return value
 
 
-def _walk(value: Any, depth: int) -> None:
+def _walk(value: object, depth: int) -> None:
     """Hold depth, length of texts and size of numbers in everything below `value`."""
     if isinstance(value, str):
         _check_text(value)

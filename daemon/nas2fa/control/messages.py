@@ -1,4 +1,4 @@
-"""The messages of the control socket, each both ways: dataclass <-> JSON object. Pure; docs/protocol.md, part 2."""
+"""The messages of the control socket, both ways: dataclass <-> JSON object. Pure; docs/protocol.md, part 2."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The bad end. `reason` is a word of errors.Reason; a newer daemon may know words that this side does not."""
+    """The bad end. `reason` is a word of errors.Reason; a newer daemon may know more of them."""
 
     reason: str
     text: str

@@ -1,6 +1,6 @@
 """The table of the control protocol: which verb, from whom, with which arguments. Pure.
 
-A request that is not in this table is not understood at all. docs/protocol.md holds the same table for people;
+A request that is not in this table is not understood. docs/protocol.md holds the same table for people;
 tests/unit/test_control_verbs.py compares the two.
 """
 
@@ -25,7 +25,7 @@ class Caller(Enum):
 
     ROOT = "root"
     OWN = "own uid"
-    OWN_WITH_TOKEN = "own uid with token"  # and proved the password to nas2fa-signin just now
+    OWN_WITH_TOKEN = "own uid with token"  # noqa: S105 (a word of the table); and proved the password to nas2fa-signin just now
 
 
 class _Required:
@@ -46,25 +46,30 @@ class Arg:
     choices: tuple[Any, ...] = ()
     root_only: bool = False  # from others it must stay at its default
 
-    def check(self, name: str, value: Any) -> Any:
+    def check(self, name: str, value: object) -> Any:
         """`value` when it fits; raises RequestError(BAD_REQUEST) otherwise, without quoting it."""
         if value is None and self.default is None:
             return None
         if type(value) is not self.kind:  # not isinstance: true is no number here
             raise _bad(f"'{name}' must be of type {self.kind.__name__}")
-        size = len(value) if isinstance(value, str) else value
-        if self.kind is not bool and not self.least <= size <= self.most:
-            raise _bad(f"'{name}' must be from {self.least} to {self.most}{' characters' * (self.kind is str)}")
+        if isinstance(value, str | int) and not self._fits(value):
+            unit = " characters" if isinstance(value, str) else ""
+            raise _bad(f"'{name}' must be from {self.least} to {self.most}{unit}")
         if isinstance(value, str) and not value.isprintable():  # a newline in a name would forge lines elsewhere
             raise _bad(f"'{name}' holds a character that cannot be printed")
         if self.choices and value not in self.choices:
             raise _bad(f"'{name}' must be one of {', '.join(map(str, self.choices))}")
         return value
 
+    def _fits(self, value: str | int) -> bool:
+        if isinstance(value, bool):
+            return True
+        return self.least <= (len(value) if isinstance(value, str) else value) <= self.most
+
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One line of the table. `fresh_code`: the daemon asks for a code inside this very request, whoever asks."""
+    """One line of the table. `fresh_code`: the daemon asks for a code in this very request, whoever asks."""
 
     name: str
     callers: frozenset[Caller]
@@ -91,7 +96,11 @@ _SETUP = _user(
 
 _TABLE = (
     Verb("status", _ANYBODY, _user()),
-    Verb("test", _ANYBODY, _user(service=Arg(str, "sshd", least=1, most=64), rhost=Arg(str, "", root_only=True))),
+    Verb(
+        "test",
+        _ANYBODY,
+        _user(service=Arg(str, "sshd", least=1, most=64), rhost=Arg(str, "", root_only=True)),
+    ),
     Verb("setup", frozenset({Caller.ROOT, Caller.OWN_WITH_TOKEN}), _SETUP),
     Verb("disable", _ANYBODY, _user(), fresh_code=True),
     Verb("recovery-codes", _ANYBODY, _user(), fresh_code=True),
@@ -130,7 +139,7 @@ def find(name: str) -> Verb:
 
 
 def check_args(verb: Verb, args: Mapping[str, Any]) -> dict[str, Any]:
-    """All arguments of `verb`, defaults filled in. Raises RequestError(BAD_REQUEST) for one missing, wrong or unknown."""
+    """All arguments of `verb`, defaults filled in. Raises RequestError for one missing, wrong or unknown."""
     if not verb.args.keys() >= args.keys():
         raise _bad(f"'{verb.name}' does not take one of these arguments")
     checked: dict[str, Any] = {}

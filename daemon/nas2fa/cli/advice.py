@@ -1,0 +1,35 @@
+"""What a person can do next after a refusal: a sentence for each reason that has one."""
+
+from nas2fa.errors import Reason
+
+_REPAIR = "An administrator should run: nas2fa repair"
+_NEXT_CODE = "Wait until the app shows a new code, then try again."
+
+ADVICE: dict[Reason, str] = {
+    Reason.NOT_ENROLLED: "Set it up with: nas2fa setup",
+    Reason.ALREADY_ENROLLED: "To change phones, switch it off first (nas2fa disable), then run this again.",
+    Reason.NO_PROOF: (
+        "Ask your administrator for an invite code (nas2fa user invite), or do this at the box's own console."
+    ),
+    Reason.EXPIRED: "Run the command again. An invite code that is over: ask your administrator for another.",
+    Reason.FORBIDDEN: "Commands about other users are for root: try it with sudo.",
+    Reason.REUSED: _NEXT_CODE,
+    Reason.FRESH_START: _NEXT_CODE,
+    Reason.OLD: "Compare the clocks of box and phone, then use the code that the app shows now.",
+    Reason.LOCKED: "Wait until the lock ends, or let an administrator run: nas2fa user unlock",
+    Reason.LOCKED_DURABLY: "An administrator must run: nas2fa user unlock",
+    Reason.BUDGET: "Too many wrong codes today: wait, or let an administrator run: nas2fa user unlock",
+    Reason.CLOCK: "The clock of the box went back: set it right; recovery codes work meanwhile.",
+    Reason.BUSY: "Too many requests are open: try again in a moment.",
+    Reason.STORE_ABSENT: _REPAIR,
+    Reason.STORE_FOREIGN: _REPAIR,
+    Reason.RECORD_MISSING: _REPAIR,
+    Reason.RECORD_UNREADABLE: _REPAIR,
+    Reason.RECORD_UNSAFE: _REPAIR,
+    Reason.RECORD_MISMATCH: (
+        "A renamed account: nas2fa user rename. A uid used again for somebody else: nas2fa user reset."
+    ),
+    Reason.WRITE_FAILED: "Is the disk full, or mounted read-only?",
+    Reason.STALE: "Somebody else changed this user at the same moment: try again.",
+    Reason.INTERNAL: "This is a defect of nas2fa. The journal holds more: journalctl -u nas2fad",
+}

@@ -1,0 +1,113 @@
+"""`nas2fa status`, `test`, `disable`, `recovery-codes`: about the caller's own account; root names another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from nas2fa.cli import tables, terminal
+from nas2fa.cli.advice import ADVICE
+from nas2fa.cli.box import Box, PlainRelay, account
+from nas2fa.cli.recovery import RecoveryRelay
+from nas2fa.shown import shown
+
+LETS_IN = frozenset({"allow", "pass", "ignore"})  # verdicts after which a login goes on
+
+
+@click.command()
+@click.argument("user", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def status(box: Box, user: str | None, as_json: bool) -> None:
+    """Show whether and how an account is protected: your own, or USER (root)."""
+    found, _ = box.request("status", account(user).args())
+    if as_json:
+        tables.print_json(found)
+    else:
+        print_status(found)
+
+
+def print_status(found: Mapping[str, Any]) -> None:
+    """The status of one user, for a person."""
+    pairs = {"User": f"{found['user']} (uid {found['uid']})", "2-step verification": _state(found)}
+    for authenticator in found["authenticators"]:
+        pairs["Authenticator"] = _authenticator(authenticator)
+    pairs["Recovery codes left"] = str(found["recovery_left"])
+    pairs["Last accepted code"] = tables.moment(found["last_ok"]) or "never"
+    pairs["Locked"] = tables.locked(found["locked"])
+    tables.print_pairs(pairs)
+
+
+def _state(found: Mapping[str, Any]) -> str:
+    if found["armed"]:
+        return "on"
+    return "imported, waits for its first code (nas2fa setup)" if found["pending"] else "off (nas2fa setup)"
+
+
+def _authenticator(authenticator: Mapping[str, Any]) -> str:
+    label = f"{authenticator['label']}: " if authenticator["label"] else ""
+    how = f"{authenticator['digits']} digits every {authenticator['period']} s, {authenticator['algorithm']}"
+    return f"{label}{how}, since {tables.moment(authenticator['created']) or 'unknown'}"
+
+
+@click.command()
+@click.argument("user", required=False)
+@click.option("--service", default="sshd", show_default=True, help="The PAM service to decide for.")
+@click.option("--from", "rhost", default="", metavar="ADDRESS", help="The address to decide for (root).")
+@click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
+@click.pass_obj
+def test(box: Box, user: str | None, service: str, rhost: str, as_json: bool) -> int:
+    """Try a code: the real decision for a login, without logging in. Your own account, or USER (root).
+
+    A right code is used up by it, and a wrong one counts, as in a login.
+    """
+    if not as_json:
+        terminal.say("This is the real decision: a right code is used up by it, a wrong one is counted.")
+    args = {**account(user).args(), "service": service, "rhost": rhost}
+    decision, _ = box.request("test", args)
+    lets_in = decision["verdict"] in LETS_IN
+    if as_json:
+        tables.print_json(decision)
+        return 0 if lets_in else 1
+    terminal.say(
+        f"Verdict: {shown(decision['verdict'])} ({shown(decision['reason'])}), attempt {shown(decision['attempt'])}"
+    )
+    terminal.say(_meaning(decision))
+    return 0 if lets_in else 1
+
+
+def _meaning(decision: Mapping[str, Any]) -> str:
+    if decision["verdict"] == "allow":
+        return "The login would go on. That code is used up: for a login, wait for the next one."
+    if decision["verdict"] in LETS_IN:
+        return "No code is asked; the login would go on with what else it needs."
+    return ADVICE.get(decision["reason"], "The login would be refused.")
+
+
+@click.command()
+@click.argument("user", required=False)
+@click.pass_obj
+def disable(box: Box, user: str | None) -> None:
+    """Switch 2-step verification off, with a fresh code. Your own account, or USER (root).
+
+    Without a code, as for a lost phone, root uses: nas2fa user reset USER.
+    """
+    whom = account(user)
+    terminal.say(f"This switches 2-step verification off for {shown(whom.user)}: the password alone will be enough.")
+    box.request("disable", whom.args())
+    terminal.say("2-step verification is off. To set it up again: nas2fa setup")
+
+
+@click.command()
+@click.argument("user", required=False)
+@click.pass_obj
+def recovery_codes(box: Box, user: str | None) -> None:
+    """Replace the ten recovery codes, with a fresh code. Your own account, or USER (root)."""
+    whom = account(user)
+    terminal.say(f"This makes new recovery codes for {shown(whom.user)}; the old ones will no longer work.")
+    relay = RecoveryRelay(PlainRelay())
+    with box.connect() as client:
+        client.request("recovery-codes", whom.args(), relay)
+    terminal.say("The new recovery codes are in force.")

@@ -1,0 +1,107 @@
+"""`nas2fa setup`. What is asked and shown, in which order, is the daemon's; how it looks is in wizard.py."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from nas2fa.cli import terminal
+from nas2fa.cli.box import Account, Box, PlainRelay, account
+from nas2fa.cli.wizard import WizardRelay
+from nas2fa.control.client import Client
+from nas2fa.errors import Reason, RequestError, Unreachable
+from nas2fa.shown import shown
+
+SIGNIN_PATIENCE = 120.0  # seconds: PAM may wait for a directory server, and delays after a wrong password
+
+
+@click.command()
+@click.option("--user", "name", metavar="NAME", help="Set it up for somebody else (root).")
+@click.option("--invite", default="", metavar="CODE", help="The invite code from your administrator.")
+@click.option("--label", default="", help="A name for this authenticator, such as the phone's.")
+@click.pass_obj
+def setup(box: Box, name: str | None, invite: str, label: str) -> int:
+    """Set up 2-step verification: compare clocks, scan a picture, type a code, keep the recovery codes.
+
+    Leave at any time with Ctrl-C; nothing is changed before the first good code.
+    """
+    whom = account(name)
+    relay = WizardRelay()
+    try:
+        _set_up(box, whom, {"invite": invite, "label": label}, relay)
+    except KeyboardInterrupt:
+        terminal.warn("\n" + _what_changed(box, whom, relay))
+    except (RequestError, Unreachable):
+        terminal.warn(_what_changed(box, whom, relay))
+        if not relay.left:  # else the person knows the reason: they left
+            raise
+    else:
+        return 0
+    return 1
+
+
+def _set_up(box: Box, whom: Account, wishes: dict[str, str], relay: WizardRelay) -> None:
+    terminal.say(f"2-step verification for {shown(whom.user)} on {terminal.host()}")
+    _mention_sudo(whom)
+    found, _ = box.request("status", whom.args())
+    if found["armed"]:
+        raise RequestError(Reason.ALREADY_ENROLLED, f"2-step verification is on for {whom.user} already")
+    args = {**whom.args(), **{key: value for key, value in wishes.items() if value}}
+    if os.geteuid() != 0:
+        args["token"] = _prove_password(box)
+    with box.connect() as client:
+        _run(client, args, relay)
+    _farewell(whom)
+
+
+def _run(client: Client, args: dict[str, object], relay: WizardRelay) -> None:
+    """The verb `setup`; asks for the invite code when nothing else speaks for the caller."""
+    try:
+        client.request("setup", args, relay)
+    except RequestError as error:
+        if error.reason != Reason.NO_PROOF or "invite" in args:
+            raise
+        invite = terminal.ask("Invite code from your administrator: ", echo=True)
+        if not invite:
+            raise
+        client.request("setup", {**args, "invite": invite.strip()}, relay)
+
+
+def _prove_password(box: Box) -> str:
+    """Prove the password to nas2fa-signin; returns its word for nas2fad. Raises RequestError."""
+    terminal.say("First your password, as at a login.")
+    with box.connect("signin", SIGNIN_PATIENCE) as client:
+        done = client.request("signin", {}, PlainRelay())
+    token = done.get("token")
+    if not isinstance(token, str):
+        raise Unreachable("nas2fa-signin: no token in its answer")
+    return token
+
+
+def _mention_sudo(whom: Account) -> None:
+    """Who types `sudo nas2fa setup` often means themselves."""
+    caller = os.environ.get("SUDO_USER")
+    if whom.uid == 0 and caller and caller != "root":
+        terminal.say(f"(for root; to set it up for {shown(caller)}, leave with Ctrl-C and run nas2fa without sudo)")
+
+
+def _what_changed(box: Box, whom: Account, relay: WizardRelay) -> str:
+    """What is true after leaving early. Before the first good code nothing can have changed; later the daemon says."""
+    if not relay.verified:
+        return "Nothing was changed."
+    try:
+        armed = box.request("status", whom.args())[0]["armed"]
+    except (RequestError, Unreachable):
+        return "The code was right, but the daemon cannot say whether it was kept: see nas2fa status."
+    if armed:
+        return "2-step verification is on. For recovery codes that you can keep, run: nas2fa recovery-codes"
+    return "Nothing was changed."
+
+
+def _farewell(whom: Account) -> None:
+    terminal.say()
+    terminal.say(f"That is all: 2-step verification is on for {shown(whom.user)}.")
+    terminal.say("See it work: log out and log in again. First comes your password, as always, then the code that the")
+    terminal.say("app shows at that moment. (Not the code from just now: each one is good for one login.)")
+    terminal.say("If something is not right, a session that is still open can switch it off: nas2fa disable")
