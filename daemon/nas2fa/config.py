@@ -94,7 +94,7 @@ assert set(_OPTIONS) == {field.name for field in fields(Config)}
 
 
 def parse(text: str, filename: str) -> Config:
-    """The configuration that `text` (TOML 1.0) says. ConfigError `file:line: …` for all that is not an option's value."""
+    """The configuration that `text` (TOML 1.0) says. ConfigError `file:line: …` for all that is no option's value."""
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

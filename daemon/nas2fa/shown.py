@@ -8,14 +8,16 @@ SHOWN_MAX = 200  # characters; longer text ends in an ellipsis
 
 # str.isprintable() already says no to controls, format characters (bidi, zero width), line separators, surrogates and
 # every space but U+0020. These it lets through, though they draw nothing: fillers, braille blank, variation selectors.
-_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 def shown(text: str | bytes, limit: int = SHOWN_MAX) -> str:
     r"""`text` as one harmless line of at most `limit` characters; never raises.
 
     Whatever draws nothing or moves the cursor becomes a visible escape (`\x1b`, `\u202e`); bytes that are not UTF-8
-    become `\xff`. A backslash stays as it is (`DOMAIN\user` must stay readable), so the result is for eyes, not for parsing.
+    become `\xff`. A backslash stays as it is (`DOMAIN\user` must stay readable): the result is for eyes, not for parsing.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")

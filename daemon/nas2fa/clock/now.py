@@ -11,8 +11,11 @@ MACHINE_ID = "/etc/machine-id"
 
 
 def now() -> Instant:
-    """This moment. CLOCK_BOOTTIME is read first: a pause between the two reads then only makes the floor of used
-    time steps higher (clock/floor.py), never lower."""
+    """The present moment.
+
+    CLOCK_BOOTTIME is read first: a pause between the two reads then only makes the floor of used time steps higher
+    (clock/floor.py), never lower.
+    """
     boot = time.clock_gettime(time.CLOCK_BOOTTIME)
     return Instant(wall=time.clock_gettime(time.CLOCK_REALTIME), boot=boot)
 

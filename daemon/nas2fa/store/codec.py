@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from nas2fa.errors import Reason, StoreError
 from nas2fa.store.records import (
@@ -37,7 +37,7 @@ _INVITE = frozenset({"salt", "hash", "expires"})
 T = TypeVar("T")
 
 
-class Malformed(ValueError):
+class MalformedError(ValueError):
     """Not our format; the text names the field, never its value."""
 
 
@@ -61,77 +61,77 @@ def decode(content: bytes, name: str) -> Credential:
     """The record that `content` holds. RECORD_UNREADABLE, naming `name` and the field, when it is not our format."""
     try:
         return _credential(json.loads(content.decode("ascii")))
-    except Malformed as error:
+    except MalformedError as error:
         raise StoreError(Reason.RECORD_UNREADABLE, f"{name}: {error}") from None
     except (ValueError, RecursionError):  # the original text could quote the content, so it is not passed on
         what = "not a whole JSON record" if content else "empty"
         raise StoreError(Reason.RECORD_UNREADABLE, f"{name}: {what}") from None
 
 
-def _credential(found: Any) -> Credential:
-    fields(found, _CREDENTIAL, "record")
-    if found["v"] != SCHEMA or type(found["v"]) is not int:
-        raise Malformed("schema version is not 1")
-    entries = found["authenticators"]
+def _credential(found: object) -> Credential:
+    has = fields(found, _CREDENTIAL, "record")
+    if has["v"] != SCHEMA or type(has["v"]) is not int:
+        raise MalformedError("schema version is not 1")
+    entries = has["authenticators"]
     if type(entries) is not list or len(entries) > AUTHENTICATORS_MAX:
-        raise Malformed("authenticators is not a short list")
+        raise MalformedError("authenticators is not a short list")
     return Credential(
-        uid=whole(found, "uid", high=UID_MAX),
-        user=text(found, "user", USER_MAX, low=1),
+        uid=whole(has, "uid", high=UID_MAX),
+        user=text(has, "user", USER_MAX, low=1),
         authenticators=tuple([_authenticator(entry) for entry in entries]),
-        pending=_optional(found["pending"], _authenticator),
-        recovery=_optional(found["recovery"], _recovery),
-        invite=_optional(found["invite"], _invite),
-        enrolled=whole(found, "enrolled"),
-        version=whole(found, "version", low=1),
+        pending=_optional(has["pending"], _authenticator),
+        recovery=_optional(has["recovery"], _recovery),
+        invite=_optional(has["invite"], _invite),
+        enrolled=whole(has, "enrolled"),
+        version=whole(has, "version", low=1),
     )
 
 
-def _optional(found: Any, read: Callable[[Any], T]) -> T | None:
+def _optional(found: object, read: Callable[[object], T]) -> T | None:
     return None if found is None else read(found)
 
 
-def _authenticator(found: Any) -> Authenticator:
-    fields(found, _AUTHENTICATOR, "authenticator")
+def _authenticator(found: object) -> Authenticator:
+    has = fields(found, _AUTHENTICATOR, "authenticator")
     return Authenticator(
-        secret=_secret(found),
-        algorithm=_one_of(found, "algorithm", ("SHA1", "SHA256", "SHA512")),
-        digits=_one_of(found, "digits", (6, 8)),
-        period=_one_of(found, "period", (30, 60)),
-        label=text(found, "label", LABEL_MAX),
-        created=whole(found, "created"),
+        secret=_secret(has),
+        algorithm=_one_of(has, "algorithm", ("SHA1", "SHA256", "SHA512")),
+        digits=_one_of(has, "digits", (6, 8)),
+        period=_one_of(has, "period", (30, 60)),
+        label=text(has, "label", LABEL_MAX),
+        created=whole(has, "created"),
     )
 
 
-def _secret(found: Mapping[str, Any]) -> Secret:
+def _secret(found: Mapping[str, object]) -> Secret:
     encoded = text(found, "secret", 2 * SECRET_MAX)
     try:
         value = base64.b32decode(encoded)
     except (binascii.Error, ValueError):
-        raise Malformed("secret is not base32") from None
+        raise MalformedError("secret is not base32") from None
     if not SECRET_MIN <= len(value) <= SECRET_MAX:
-        raise Malformed("secret has a wrong length")
+        raise MalformedError("secret has a wrong length")
     return Secret(value)
 
 
-def _recovery(found: Any) -> RecoverySet:
-    fields(found, _RECOVERY, "recovery")
-    hashes = found["hashes"]
+def _recovery(found: object) -> RecoverySet:
+    has = fields(found, _RECOVERY, "recovery")
+    hashes = has["hashes"]
     if type(hashes) is not list or len(hashes) > HASHES_MAX:
-        raise Malformed("hashes is not a short list")
+        raise MalformedError("hashes is not a short list")
     return RecoverySet(
-        set_id=_hex(found["set_id"], "set_id", 8).hex(),
-        salt=_hex(found["salt"], "salt"),
+        set_id=_hex(has["set_id"], "set_id", 8).hex(),
+        salt=_hex(has["salt"], "salt"),
         hashes=tuple([_hex(each, "hashes", 32) for each in hashes]),
     )
 
 
-def _invite(found: Any) -> Invite:
-    fields(found, _INVITE, "invite")
-    return Invite(_hex(found["salt"], "salt"), _hex(found["hash"], "hash", 32), whole(found, "expires"))
+def _invite(found: object) -> Invite:
+    has = fields(found, _INVITE, "invite")
+    return Invite(_hex(has["salt"], "salt"), _hex(has["hash"], "hash", 32), whole(has, "expires"))
 
 
-def _authenticator_json(authenticator: Authenticator) -> dict[str, Any]:
+def _authenticator_json(authenticator: Authenticator) -> dict[str, object]:
     return {
         "secret": base64.b32encode(authenticator.secret.reveal()).decode("ascii"),
         "algorithm": authenticator.algorithm,
@@ -142,52 +142,54 @@ def _authenticator_json(authenticator: Authenticator) -> dict[str, Any]:
     }
 
 
-def _recovery_json(recovery: RecoverySet) -> dict[str, Any]:
+def _recovery_json(recovery: RecoverySet) -> dict[str, object]:
     return {"set_id": recovery.set_id, "salt": recovery.salt.hex(), "hashes": [h.hex() for h in recovery.hashes]}
 
 
-def _invite_json(invite: Invite) -> dict[str, Any]:
+def _invite_json(invite: Invite) -> dict[str, object]:
     return {"salt": invite.salt.hex(), "hash": invite.hash.hex(), "expires": invite.expires}
 
 
-def fields(found: Any, names: frozenset[str], what: str) -> None:
-    """Malformed unless `found` is an object with exactly these fields."""
+def fields(found: object, names: frozenset[str], what: str) -> Mapping[str, object]:
+    """`found` as an object with exactly these fields; MalformedError when it is none."""
     if type(found) is not dict:
-        raise Malformed(f"{what} is not an object")
+        raise MalformedError(f"{what} is not an object")
     if found.keys() != names:
-        raise Malformed(f"{what} lacks a field or has one too many")
+        raise MalformedError(f"{what} lacks a field or has one too many")
+    return found
 
 
-def whole(found: Mapping[str, Any], name: str, low: int = 0, high: int = _INT_MAX) -> int:
+def whole(found: Mapping[str, object], name: str, low: int = 0, high: int = _INT_MAX) -> int:
     """A whole number of that range (true and 1.0 are none)."""
     value = found[name]
     if type(value) is not int or not low <= value <= high:
-        raise Malformed(f"{name} is not a whole number from {low} to {high}")
+        raise MalformedError(f"{name} is not a whole number from {low} to {high}")
     return value
 
 
-def text(found: Mapping[str, Any], name: str, high: int, low: int = 0) -> str:
+def text(found: Mapping[str, object], name: str, high: int, low: int = 0) -> str:
     """A string of `low` to `high` characters."""
     value = found[name]
     if type(value) is not str or not low <= len(value) <= high:
-        raise Malformed(f"{name} is not a string of {low} to {high} characters")
+        raise MalformedError(f"{name} is not a string of {low} to {high} characters")
     return value
 
 
-def _one_of(found: Mapping[str, Any], name: str, allowed: tuple[Any, ...]) -> Any:
+def _one_of(found: Mapping[str, object], name: str, allowed: tuple[T, ...]) -> T:
     value = found[name]
-    if type(value) is not type(allowed[0]) or value not in allowed:
-        raise Malformed(f"{name} is not one of {allowed}")
-    return value
+    for choice in allowed:
+        if type(value) is type(choice) and value == choice:
+            return choice
+    raise MalformedError(f"{name} is not one of {allowed}")
 
 
-def _hex(value: Any, name: str, length: int | None = None) -> bytes:
+def _hex(value: object, name: str, length: int | None = None) -> bytes:
     if type(value) is not str or len(value) > 128 or value != value.lower():
-        raise Malformed(f"{name} is not lower-case hex")
+        raise MalformedError(f"{name} is not lower-case hex")
     try:
         decoded = bytes.fromhex(value)
     except ValueError:
-        raise Malformed(f"{name} is not hex") from None
+        raise MalformedError(f"{name} is not hex") from None
     if 2 * len(decoded) != len(value) or (length is not None and len(decoded) != length):
-        raise Malformed(f"{name} has a wrong length")
+        raise MalformedError(f"{name} has a wrong length")
     return decoded

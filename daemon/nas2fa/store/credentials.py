@@ -105,7 +105,7 @@ class Credentials:
     def restore(self, uid: int) -> Credential:
         """Take the copy of the version before back into place, checked like a record; returns what is in force now.
 
-        RECORD_MISSING when there is no copy, or only one of before the enrolment: that would let a login in without code.
+        RECORD_MISSING when there is no copy, or only one of before the enrolment: it would let a login in without code.
         """
         with files.directory(self._users) as fd:
             copy = folder.record(fd, uid, folder.COPY)
@@ -115,7 +115,7 @@ class Credentials:
             return self._put(fd, copy, replace(copy, version=copy.version + 1))
 
     def adopt(self) -> int:
-        """Make /etc agree with the users folder as it is: a new id pair, the list rebuilt. Returns the enrolled uids' count.
+        """Make /etc agree with the users folder as it is: a new id pair, the list rebuilt. Returns its length.
 
         For root who knows that this folder is the right one: users that are not in it need no code afterwards.
         """
@@ -156,7 +156,7 @@ class Credentials:
         files.atomic_write(fd, f"{credential.uid}.json{folder.COPY}", codec.encode(credential))
 
     def _commit(self, fd: int, after: Credential) -> None:
-        """Stage the record and the list, then rename both: the list cannot fail for want of space once the record is in."""
+        """Stage the list, write the record, rename the list: no want of space can stop it once the record is in."""
         with self._register.staged(after.uid) as listed:
             files.atomic_write(fd, f"{after.uid}.json", codec.encode(after))
             if listed is not None:

@@ -36,7 +36,8 @@ def open_dir(path: str) -> int:
     found = os.fstat(fd)
     if found.st_uid != os.geteuid() or found.st_mode & UNWRITABLE:
         os.close(fd)
-        raise StoreError(Reason.RECORD_UNSAFE, f"{path}: owned by uid {found.st_uid}, mode {found.st_mode & 0o7777:04o}")
+        what = f"{path}: owned by uid {found.st_uid}, mode {found.st_mode & 0o7777:04o}"
+        raise StoreError(Reason.RECORD_UNSAFE, what)
     return fd
 
 

@@ -19,13 +19,12 @@ import os
 import threading
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
 from zlib import crc32
 
 from nas2fa.errors import Reason, StoreError
 from nas2fa.paths import Paths
 from nas2fa.store import files, statecodec
-from nas2fa.store.codec import Malformed, fields, text, whole
+from nas2fa.store.codec import fields, text, whole
 from nas2fa.store.records import EMPTY_STATE, Guess, Instant, UserState
 
 SLOT = 4096  # bytes; one block, so it needs no second one to be found
@@ -173,13 +172,11 @@ def _decode(slot: bytes) -> Marked | None:
         return None
     try:
         return _marked(json.loads(body.decode("ascii")))
-    except (ValueError, RecursionError):  # Malformed is a ValueError
+    except (ValueError, RecursionError):  # codec.MalformedError is a ValueError
         return None
 
 
-def _marked(found: Any) -> Marked:
-    fields(found, _FIELDS, "slot")
-    at = found["at"]
-    if type(at) not in (int, float) or not -1e12 < at < 1e12:
-        raise Malformed("at is not a number of seconds")
-    return Marked(whole(found, "seq"), text(found, "owner", _OWNER_MAX), float(at), statecodec.decode(found["state"]))
+def _marked(found: object) -> Marked:
+    has = fields(found, _FIELDS, "slot")
+    owner = text(has, "owner", _OWNER_MAX)
+    return Marked(whole(has, "seq"), owner, statecodec.seconds(has["at"]), statecodec.decode(has["state"]))

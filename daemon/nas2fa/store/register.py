@@ -46,7 +46,7 @@ class Register:
         return self._read(STORE_ID, ID_MAX) is not None or self._read(self._list, LIST_MAX) is not None
 
     def enrolled(self) -> set[int]:
-        """The uids that are known to be enrolled. STORE_FOREIGN when there is no list, RECORD_UNREADABLE when broken."""
+        """The uids known to be enrolled. STORE_FOREIGN when there is no list, RECORD_UNREADABLE when it is broken."""
         content = self._read(self._list, LIST_MAX)
         if content is None:
             raise StoreError(Reason.STORE_FOREIGN, f"{self._etc}/{self._list}: missing")
@@ -88,7 +88,7 @@ class Register:
             files.atomic_write(fd, self._list, _encoded(uids), 0o644)
 
     def pair(self, users_fd: int, uids: Collection[int]) -> None:
-        """A new pair of ids, and the list that belongs to it. /etc last: a crash in between leaves a pair that differs."""
+        """A new pair of ids, and the list that belongs to it. A crash in between leaves a pair that differs."""
         content = secrets.token_hex(16).encode("ascii") + b"\n"
         files.atomic_write(users_fd, STORE_ID, content)
         self.write(uids)

@@ -55,7 +55,8 @@ def _marks(users_fd: int, credential: Credential) -> list[Fault]:
     if not credential.armed or usable(users_fd, credential.uid):
         return []
     text = f"{credential.uid}.marks: missing or unreadable, so used recovery codes are not known"
-    return [(credential.uid, Reason.RECORD_UNREADABLE, text, "the user makes new recovery codes: nas2fa recovery-codes")]
+    remedy = "the user makes new recovery codes: nas2fa recovery-codes"
+    return [(credential.uid, Reason.RECORD_UNREADABLE, text, remedy)]
 
 
 def _remedy(users_fd: int, uid: int) -> str:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
-from nas2fa.store.codec import Malformed, fields, whole
+from nas2fa.store.codec import MalformedError, fields, whole
 from nas2fa.store.records import Guess, Tally, UserState
 
 _STATE = frozenset({"used", "tallies", "guesses", "wrong_in_row", "spent", "last_ok", "version"})
 _NAME_MAX = 512  # characters of a source, a fingerprint or a spent mark
 
 
-def encode(state: UserState, *, tallies: bool = True) -> dict[str, Any]:
+def encode(state: UserState, *, tallies: bool = True) -> dict[str, object]:
     """Plain JSON values; the marks leave the tallies out, which end with the boot."""
     return {
         "used": dict(state.used),
@@ -29,22 +28,22 @@ def encode(state: UserState, *, tallies: bool = True) -> dict[str, Any]:
     }
 
 
-def decode(found: Any) -> UserState:
-    """Malformed when `found` is not what `encode` makes."""
-    fields(found, _STATE, "state")
+def decode(found: object) -> UserState:
+    """MalformedError when `found` is not what `encode` makes."""
+    has = fields(found, _STATE, "state")
     return UserState(
-        used=MappingProxyType(_used(found["used"])),
-        tallies=MappingProxyType({_name(k): _tally(v) for k, v in _object(found["tallies"]).items()}),
-        guesses=tuple([_guess(entry) for entry in _list(found["guesses"])]),
-        wrong_in_row=whole(found, "wrong_in_row"),
-        spent=frozenset([_name(entry) for entry in _list(found["spent"])]),
-        last_ok=whole(found, "last_ok"),
-        version=whole(found, "version"),
+        used=MappingProxyType(_used(has["used"])),
+        tallies=MappingProxyType({_name(k): _tally(v) for k, v in _object(has["tallies"]).items()}),
+        guesses=tuple([_guess(entry) for entry in _list(has["guesses"])]),
+        wrong_in_row=whole(has, "wrong_in_row"),
+        spent=frozenset([_name(entry) for entry in _list(has["spent"])]),
+        last_ok=whole(has, "last_ok"),
+        version=whole(has, "version"),
     )
 
 
 def merge(kept: UserState, other: UserState) -> UserState:
-    """`kept`, with all that only ever grows taken from `other` as well: used steps, spent codes, the row of wrong ones."""
+    """`kept`, with all that only ever grows taken from `other` too: used steps, spent codes, the row of wrong ones."""
     used = dict(other.used)
     for fingerprint, step in kept.used.items():
         used[fingerprint] = max(step, used.get(fingerprint, step))
@@ -67,46 +66,49 @@ def rebase(guesses: tuple[Guess, ...], written_at: float, anchor: float) -> tupl
     return tuple([replace(g, at=anchor - max(0.0, written_at - g.at)) for g in guesses])
 
 
-def _used(found: Any) -> dict[str, int]:
-    return {_name(key): whole(found, key) for key in _object(found)}
+def _used(found: object) -> dict[str, int]:
+    has = _object(found)
+    return {_name(key): whole(has, key) for key in has}
 
 
-def _tally(found: Any) -> Tally:
+def _tally(found: object) -> Tally:
     failures, refused, locked_until = _row(found, 3)
-    numbers = tuple([_number(each) for each in _list(failures)])
-    return Tally(numbers, whole({"refused": refused}, "refused"), _number(locked_until))
+    numbers = tuple([seconds(each) for each in _list(failures)])
+    return Tally(numbers, whole({"refused": refused}, "refused"), seconds(locked_until))
 
 
-def _guess(found: Any) -> Guess:
+def _guess(found: object) -> Guess:
     at, cost, purse = _row(found, 3)
-    return Guess(_number(at), whole({"cost": cost}, "cost"), _name(purse))
+    return Guess(seconds(at), whole({"cost": cost}, "cost"), _name(purse))
 
 
-def _row(found: Any, length: int) -> list[Any]:
-    if len(_list(found)) != length:
-        raise Malformed("entry has a wrong length")
-    return list(found)
+def _row(found: object, length: int) -> list[object]:
+    row = _list(found)
+    if len(row) != length:
+        raise MalformedError("entry has a wrong length")
+    return row
 
 
-def _list(found: Any) -> list[Any]:
+def _list(found: object) -> list[object]:
     if type(found) is not list:
-        raise Malformed("not a list")
+        raise MalformedError("not a list")
     return found
 
 
-def _object(found: Any) -> Mapping[str, Any]:
+def _object(found: object) -> Mapping[str, object]:
     if type(found) is not dict:
-        raise Malformed("not an object")
+        raise MalformedError("not an object")
     return found
 
 
-def _name(found: Any) -> str:
+def _name(found: object) -> str:
     if type(found) is not str or not 0 < len(found) <= _NAME_MAX:
-        raise Malformed("not a short string")
+        raise MalformedError("not a short string")
     return found
 
 
-def _number(found: Any) -> float:
-    if type(found) not in (int, float) or not -1e12 < found < 1e12:  # also refuses NaN and Infinity
-        raise Malformed("not a number of seconds")
+def seconds(found: object) -> float:
+    """A time in seconds; neither NaN nor anything else that compares with nothing."""
+    if isinstance(found, bool) or not isinstance(found, int | float) or not -1e12 < found < 1e12:  # no NaN either
+        raise MalformedError("not a number of seconds")
     return float(found)
