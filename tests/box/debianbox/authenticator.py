@@ -50,6 +50,12 @@ class Authenticator:
         self._last = step
         return self.at(step)
 
+    def wait(self, steps: int) -> None:
+        """Wait until the step of now is `steps` further on. Real time: for a test about real time alone."""
+        until = (_now() + steps) * PERIOD
+        while time.time() < until:
+            time.sleep(until - time.time())
+
     def wrong(self) -> str:
         """Six digits that are the code of no step anywhere near."""
         near = {self.at(_now() + offset) for offset in range(-20, 21)}

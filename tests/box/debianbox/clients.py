@@ -64,9 +64,7 @@ def in_network(box: Box, function: Callable[[], T]) -> T:
     setns(2) moves one thread, so a thread of its own goes in, works and ends; a socket opened there keeps its
     network.
     """
-    with ThreadPoolExecutor(
-        max_workers=1, initializer=_enter_network, initargs=(box.running.leader,)
-    ) as executor:
+    with ThreadPoolExecutor(max_workers=1, initializer=_enter_network, initargs=(box.running.leader,)) as executor:
         return executor.submit(function).result()
 
 

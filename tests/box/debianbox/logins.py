@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pexpect
+
 from .authenticator import Authenticator
+from .clients import answer, openssh
 from .layers import installed, layer
 from .machine import Box
 
 PASSWORD = "correct horse 9"
+PASSWORD_PROMPT = "[Pp]assword: "
+CODE_PROMPT = "Verification code: "
 USERS = ("alice", "bob", "carol", "dave")
 
 _SERVICES = ("sshd", "login", "su", "sudo")
@@ -26,6 +33,31 @@ MaxStartups 200:30:400
 _SSHD_PENALTIES = "PerSourcePenalties no\n"
 
 
+_ANCHOR = """\
+from nas2fa.clock.now import boot_id, machine_id
+from nas2fa.paths import Paths
+from nas2fa.store.owner import OwnerNote
+from nas2fa.store.statefiles import Life, StateFiles
+
+owner = f"{machine_id()} {boot_id()}"
+state = StateFiles(Paths.system().state)
+state.open()
+state.mark(Life(owner, 0.0))
+assert OwnerNote(Paths.system().owner).write(owner)
+"""
+
+_ANCHOR_UNIT = """\
+[Unit]
+Before=nas2fad.service
+ConditionPathExists=!/run/nas2fa/state/complete
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/python3 -I /usr/local/lib/anchor.py
+[Install]
+RequiredBy=nas2fad.service
+"""
+
+
 def login_layers(suite: str) -> list[Path]:
     """A box with our module in the PAM stacks of sshd, login, su, sudo, and four users without a factor."""
     return layer(f"logins-{suite}", installed(suite), Path(__file__).read_bytes(), _prepare)
@@ -39,7 +71,19 @@ def _prepare(box: Box) -> None:
     box.write("/etc/sudoers.d/alice", "alice ALL=(ALL) ALL\n", mode=0o440)
     for service in _SERVICES:
         add_module(box, service)
+    _move_anchor(box)
     configure_sshd(box, _SSHD)
+
+
+def _move_anchor(box: Box) -> None:
+    """Let each boot's first daemon believe that its state began when the host was booted.
+
+    After a start every code of the last minute or so counts as used, so that a test would have to wait.
+    test_fresh_start.py is about that rule, in a box without this.
+    """
+    box.write("/usr/local/lib/anchor.py", _ANCHOR)
+    box.write("/etc/systemd/system/anchor.service", _ANCHOR_UNIT)
+    box.run("systemctl enable anchor.service")
 
 
 def add_module(box: Box, service: str) -> None:
@@ -49,9 +93,7 @@ def add_module(box: Box, service: str) -> None:
 
 def add_guard(box: Box) -> None:
     """Refuse an ssh login that passed no auth phase of ours (a key alone)."""
-    box.run(
-        ["sed", "-i", "/^@include common-account/a account required pam_nas2fa.so guard", "/etc/pam.d/sshd"]
-    )
+    box.run(["sed", "-i", "/^@include common-account/a account required pam_nas2fa.so guard", "/etc/pam.d/sshd"])
 
 
 def configure_sshd(box: Box, text: str) -> None:
@@ -66,15 +108,54 @@ def configure_sshd(box: Box, text: str) -> None:
 
 @dataclass
 class Person:
-    """A user with an armed authenticator."""
+    """A user whose logins ask for a code."""
 
     name: str
     phone: Authenticator = field(default_factory=Authenticator)
     password: str = PASSWORD
+    recovery_codes: list[str] = field(default_factory=list)
 
 
 def enrol(box: Box, name: str) -> Person:
     """Give `name` an authenticator, armed, as an administrator imports one."""
     person = Person(name)
-    box.run(["nas2fa", "user", "add", name, "--uri", person.phone.uri(name), "--armed"])
+    box.run(["nas2fa", "user", "add", name, "--armed", "--uri", "-"], stdin=person.phone.uri(name) + "\n")
     return person
+
+
+def set_up(child: pexpect.spawn[str], name: str) -> Person:
+    """Go through the wizard that runs on `child`, from "Get started" to its end, as a person with a phone does."""
+    child.expect("Get started.*: ?")
+    child.sendline("")
+    child.expect(r"Key: ([A-Z2-7 ]+)\r\n")
+    assert child.match is not None
+    person = Person(name, Authenticator.from_key(child.match[1]))
+    child.expect(r"Code that the app shows.*: ")
+    child.sendline(person.phone.code())
+    child.expect("Verified successfully")
+    child.expect("Type yes when you have saved them: ")
+    person.recovery_codes = re.findall(r"\b\w{4}-\w{4}-\w{4}\b", str(child.before))
+    child.sendline("yes")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert len(person.recovery_codes) == 10
+    return person
+
+
+def ssh(box: Box, person: Person, code: str, *options: str) -> tuple[bool, str]:
+    """One login by OpenSSH, password and `code`: whether it got in, and all that the client showed after the code."""
+    child = openssh(box, person.name, *options)
+    shown = answer(child, (PASSWORD_PROMPT, person.password), (CODE_PROMPT, code))
+    return child.exitstatus == 0 and person.name in shown.split(), shown
+
+
+def reasons(box: Box) -> list[str]:
+    """Why the latest attempts ended, newest first, as root's `explain` has it."""
+    return [row["reason"] for row in json.loads(box.run(["nas2fa", "explain", "--json"]).stdout)]
+
+
+def failures(box: Box, name: str) -> int:
+    """Wrong codes counted against a user, of all sources."""
+    shown = json.loads(box.run(["nas2fa", "user", "show", name, "--json"]).stdout)
+    return sum(tally["failures"] for tally in shown["tallies"])

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from .roots import CACHE
 COMMAND_LIMIT = 120.0
 """Seconds for one command in the box, so that a hung login fails its test instead of the run."""
 
+EVENT_LIMIT = 20.0
+"""Seconds that `Box.until` waits."""
+
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _serial = itertools.count(1)
 
@@ -33,16 +37,25 @@ class Box:
     Use it as a context manager; whatever happens to this process, the box ends with it.
     """
 
-    def __init__(self, lower: Sequence[Path], *, binds: Sequence[str] = (), keep: Path | None = None) -> None:
+    def __init__(
+        self,
+        lower: Sequence[Path],
+        *,
+        binds: Sequence[str] = (),
+        keep: Path | None = None,
+        console: bool = False,
+    ) -> None:
         """Make the box, not booted yet.
 
-        `binds` are nspawn's `--bind-ro` values. With `keep` the box's own changes are left in that directory
-        at the end (that is how a layer is made); otherwise they are deleted.
+        `binds` are nspawn's `--bind-ro` values. With `keep` the box's own changes are left in that directory at
+        the end (that is how a layer is made); otherwise they are deleted. With `console`, getty answers on
+        `self.console`.
         """
         require_nspawn()
         self.name = f"box{os.getpid()}x{next(_serial)}"
         self._binds = list(binds)
         self._keep = keep
+        self._console = console
         self._scratch = keep or _scratch_folder(self.name)
         self._disk = Disk(tuple(lower), self._scratch)
         self._groups: list[Path] = []
@@ -56,10 +69,10 @@ class Box:
         self.stop()
         atexit.unregister(self.stop)
 
-    def boot(self, *, console: bool = False) -> Box:
-        """Start it and wait until it is up. With `console`, getty answers on `self.console`."""
+    def boot(self) -> Box:
+        """Start it and wait until it is up."""
         self._groups = cgroups.create(self.name)
-        self._boot = Boot(self.name, self._disk, self._groups, self._binds, console)
+        self._boot = Boot(self.name, self._disk, self._groups, self._binds, self._console)
         return self
 
     @property
@@ -71,10 +84,10 @@ class Box:
 
     @property
     def console(self) -> fdspawn[str]:
-        """The box's console, for a box booted with `console=True`."""
+        """The box's console, for a box made with `console=True`."""
         console = self.running.console
         if console is None:
-            raise BoxError("the box was booted without a console")
+            raise BoxError("the box was made without a console")
         return console
 
     # --- inside
@@ -115,10 +128,18 @@ class Box:
             timeout=COMMAND_LIMIT,
         )
         if check and done.returncode != 0:
-            raise AssertionError(
-                f"{command!r} in the box: status {done.returncode}\n{done.stdout}\n{done.stderr}"
-            )
+            raise AssertionError(f"{command!r} in the box: status {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
+
+    def until(self, command: str) -> None:
+        """Run `command` again and again until it succeeds: how to wait for something that sends no word of its own.
+
+        Raises AssertionError when it has not after EVENT_LIMIT seconds.
+        """
+        deadline = time.monotonic() + EVENT_LIMIT
+        while self.run(command, check=False).returncode != 0:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{command!r} in the box: still not so after {EVENT_LIMIT:.0f} s")
 
     def terminal(self, command: str, *, user: str = "root") -> pexpect.spawn[str]:
         """`command` on a pseudo-terminal of the box, for pexpect.
@@ -179,13 +200,13 @@ class Box:
         self.run(["systemctl", "--no-block", "poweroff"], check=False)
         self._stopped(self.running.wait(), expected=0)
 
-    def reboot(self, *, console: bool = False) -> None:
+    def reboot(self) -> None:
         """An orderly stop, then another boot of the same disk."""
         self.run(["systemctl", "--no-block", "reboot"], check=False)
         self._stopped(self.running.wait(), expected=133)
-        self.boot(console=console)
+        self.boot()
 
-    def power_cut(self, *, console: bool = False) -> None:
+    def power_cut(self) -> None:
         """End every process at once, with no warning, then another boot of the same disk.
 
         What was written but not synced is still there (the host's page cache lives on): this proves the state
@@ -193,7 +214,7 @@ class Box:
         """
         self.running.kill()
         self._boot = None
-        self.boot(console=console)
+        self.boot()
 
     def _stopped(self, status: int, *, expected: int) -> None:
         self._boot = None
@@ -215,14 +236,10 @@ def require_nspawn() -> None:
     if os.geteuid() != 0:
         raise BoxError("the box tests need root: they boot a Debian under systemd-nspawn")
     missing = [
-        program
-        for program in ("systemd-nspawn", "mmdebstrap", "unshare", "nsenter")
-        if shutil.which(program) is None
+        program for program in ("systemd-nspawn", "mmdebstrap", "unshare", "nsenter") if shutil.which(program) is None
     ]
     if missing:
-        raise BoxError(
-            f"{', '.join(missing)}: not found; apt-get install systemd-container mmdebstrap util-linux"
-        )
+        raise BoxError(f"{', '.join(missing)}: not found; apt-get install systemd-container mmdebstrap util-linux")
 
 
 def _scratch_folder(name: str) -> Path:
@@ -244,9 +261,7 @@ _held: list[int] = []
 def _scratch_parent() -> Path:
     """On the disk; in memory where the disk is an overlay itself (a container), which cannot bear another."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    kind = subprocess.run(
-        ["stat", "-f", "-c", "%T", CACHE], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    kind = subprocess.run(["stat", "-f", "-c", "%T", CACHE], capture_output=True, text=True, check=True).stdout.strip()
     return Path("/dev/shm/nas2fa-box") if kind == "overlayfs" else CACHE / "run"
 
 

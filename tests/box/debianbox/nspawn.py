@@ -92,9 +92,7 @@ class Boot:
                 "GROUPS_OF_BOX": " ".join(map(str, groups)), "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
             }  # fmt: skip
             command = _command(name, disk.scratch / "merged", binds, console)
-            self._process = (
-                self._on_terminal(command, environment) if console else self._to_log(command, environment)
-            )
+            self._process = self._on_terminal(command, environment) if console else self._to_log(command, environment)
             self.leader = self._wait_ready(listener)
 
     def _on_terminal(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -108,9 +106,7 @@ class Boot:
 
     def _to_log(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
-            return subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def _wait_ready(self, listener: socket.socket) -> int:
         deadline = time.monotonic() + BOOT_LIMIT

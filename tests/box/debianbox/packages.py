@@ -40,16 +40,15 @@ def source_files() -> list[Path]:
     """Every file that goes into the packages. Not asked of git: a release may be unpacked from a tarball."""
     inside = [path for room in _ROOMS for path in (SOURCE / room).rglob("*")]
     return sorted(
-        path
-        for path in [*inside, *SOURCE.iterdir()]
-        if path.is_file() and not _is_made(path.relative_to(SOURCE))
+        path for path in [*inside, *SOURCE.iterdir()] if path.is_file() and not _is_made(path.relative_to(SOURCE))
     )
 
 
 def _is_made(path: Path) -> bool:
-    return bool(
-        {"__pycache__", "build", ".ruff_cache", ".mypy_cache"} & set(path.parts[:-1])
-    ) or path.suffix in (".o", ".so")
+    return bool({"__pycache__", "build", ".ruff_cache", ".mypy_cache"} & set(path.parts[:-1])) or path.suffix in (
+        ".o",
+        ".so",
+    )
 
 
 def _build(suite: str, target: Path) -> None:

@@ -16,12 +16,8 @@ APT = Path("/etc/apt")
 DEBIAN_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 # What of the host's apt configuration decides whether a mirror can be reached and believed.
-_CARRIED = re.compile(
-    r"^Acquire::(http|https|ftp|Retries|ForceIPv4|ForceIPv6|Check-Valid-Until|Check-Date)\b"
-)
-_ONE_LINE = re.compile(
-    r"^deb\s+(?:\[(?P<options>[^]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$"
-)
+_CARRIED = re.compile(r"^Acquire::(http|https|ftp|Retries|ForceIPv4|ForceIPv6|Check-Valid-Until|Check-Date)\b")
+_ONE_LINE = re.compile(r"^deb\s+(?:\[(?P<options>[^]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$")
 
 
 class NoMirrorError(Exception):
@@ -89,8 +85,7 @@ def _deb822_format(text: str) -> Iterator[Source]:
     without_comments = re.sub(r"(?m)^#.*\n", "", text)
     for stanza in re.split(r"\n\s*\n", without_comments):
         fields = {
-            key.lower(): value.split()
-            for key, value in re.findall(r"(?m)^([\w-]+):((?:.*)(?:\n[ \t].*)*)", stanza)
+            key.lower(): value.split() for key, value in re.findall(r"(?m)^([\w-]+):((?:.*)(?:\n[ \t].*)*)", stanza)
         }
         if (
             fields.get("enabled") == ["no"]
