@@ -12,8 +12,7 @@ import click
 
 from nas2fa.cli import tables, terminal
 from nas2fa.cli.advice import ADVICE
-from nas2fa.cli.box import Box, PlainRelay, account
-from nas2fa.control.client import Client
+from nas2fa.cli.box import Box, account
 from nas2fa.errors import Nas2faError, Reason, RequestError
 from nas2fa.shown import shown
 
@@ -50,7 +49,7 @@ class RefusedLine:
 @click.option("--replace", is_flag=True, help="Take the place of an authenticator that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_obj
-def add(  # noqa: PLR0917 (click hands them over by name)
+def add(
     box: Box,
     name: str | None,
     uri: str | None,
@@ -88,19 +87,23 @@ def _add_one(box: Box, name: str, uri: str | None, flags: dict[str, bool], as_js
 
 
 def _add_many(box: Box, stream: TextIO, flags: dict[str, bool], as_json: bool) -> int:
-    """One connection, one request a line; a refused line does not stop the others."""
+    """One request a line, each on its own connection as the list may come slowly. Refused lines do not stop it."""
     progress = _Progress()
     refused: list[RefusedLine] = []
-    with box.connect() as client:
+    left = False
+    try:
         for number, line in _lines(stream):
             progress.at(number)
-            refusal = _add_line(client, number, line, flags)
+            refusal = _add_line(box, number, line, flags)
             progress.count(refusal is None)
             if refusal:
                 refused.append(refusal)
-    progress.end()
-    _report(progress.added, refused, as_json)
-    return 1 if refused else 0
+    except KeyboardInterrupt:
+        left = True
+    finally:  # also when the daemon is lost: what was added stays added
+        progress.end()
+        _report(progress.added, refused, as_json)
+    return 1 if refused or left else 0
 
 
 def _lines(stream: TextIO) -> Iterator[tuple[int, str]]:
@@ -114,16 +117,16 @@ def _lines(stream: TextIO) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _add_line(client: Client, number: int, line: str, flags: dict[str, bool]) -> RefusedLine | None:
+def _add_line(box: Box, number: int, line: str, flags: dict[str, bool]) -> RefusedLine | None:
     """Add one; returns the refusal. Only what stands before the first blank is ever repeated, and no URI."""
-    name, _, uri = line.strip().partition(" ") if "\t" not in line else line.strip().partition("\t")
+    name, uri = [*line.split(maxsplit=1), ""][:2]
     try:
-        if not uri.strip() or "://" in name:
+        if not uri or "://" in name:
             raise RequestError(Reason.BAD_REQUEST, "the line is not `NAME URI`")
-        args: dict[str, Any] = {**account(name.strip()).args(), "uri": uri.strip(), **flags}
-        client.request("user.add", args, PlainRelay())
+        args: dict[str, Any] = {**account(name).args(), "uri": uri.strip(), **flags}
+        box.request("user.add", args)
     except Nas2faError as error:
-        return RefusedLine(number, "" if "://" in name else name.strip(), error.reason, error.text)
+        return RefusedLine(number, "" if "://" in name else name, error.reason, error.text)
     return None
 
 

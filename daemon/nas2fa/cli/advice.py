@@ -7,10 +7,6 @@ _NEXT_CODE = "Wait until the app shows a new code, then try again."
 
 ADVICE: dict[Reason, str] = {
     Reason.NOT_ENROLLED: "Set it up with: nas2fa setup",
-    Reason.ALREADY_ENROLLED: "To change phones, switch it off first (nas2fa disable), then run this again.",
-    Reason.NO_PROOF: (
-        "Ask your administrator for an invite code (nas2fa user invite), or do this at the box's own console."
-    ),
     Reason.EXPIRED: "Run the command again. An invite code that is over: ask your administrator for another.",
     Reason.FORBIDDEN: "Commands about other users are for root: try it with sudo.",
     Reason.REUSED: _NEXT_CODE,

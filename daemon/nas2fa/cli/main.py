@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.warn("Look at: systemctl status nas2fad; start it with: systemctl start nas2fad")
         return UNREACHABLE
     except (click.Abort, KeyboardInterrupt):
-        terminal.warn("\nInterrupted.")
+        terminal.warn("\nNothing was changed.")
         return REFUSED
     except BrokenPipeError:  # `nas2fa user list | head`
         sys.stderr.close()

@@ -108,6 +108,10 @@ def recovery_codes(box: Box, user: str | None) -> None:
     whom = account(user)
     terminal.say(f"This makes new recovery codes for {shown(whom.user)}; the old ones will no longer work.")
     relay = RecoveryRelay(PlainRelay())
-    with box.connect() as client:
-        client.request("recovery-codes", whom.args(), relay)
-    terminal.say("The new recovery codes are in force.")
+    try:
+        with box.connect() as client:
+            client.request("recovery-codes", whom.args(), relay)
+    except KeyboardInterrupt:
+        if not relay.shown:
+            raise
+    terminal.say("The recovery codes above are in force.")

@@ -19,6 +19,7 @@ class RecoveryRelay:
     """A plain relay that also draws recovery codes and asks whether they are saved."""
 
     plain: PlainRelay
+    shown: bool = False  # the new codes were on the screen; the daemon has kept them before
 
     def ask(self, question: Ask) -> str | None:
         """As plain, but the question `saved` is asked until the answer is yes."""
@@ -32,6 +33,7 @@ class RecoveryRelay:
         """Draw recovery codes."""
         if thing.kind == "recovery_codes":
             print_codes(codes_of(thing))
+            self.shown = True
 
     def rows(self, page: Rows) -> None:
         """As plain."""

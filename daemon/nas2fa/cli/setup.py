@@ -9,7 +9,6 @@ import click
 from nas2fa.cli import terminal
 from nas2fa.cli.box import Account, Box, PlainRelay, account
 from nas2fa.cli.wizard import WizardRelay
-from nas2fa.control.client import Client
 from nas2fa.errors import Reason, RequestError, Unreachable
 from nas2fa.shown import shown
 
@@ -46,26 +45,30 @@ def _set_up(box: Box, whom: Account, wishes: dict[str, str], relay: WizardRelay)
     _mention_sudo(whom)
     found, _ = box.request("status", whom.args())
     if found["armed"]:
-        raise RequestError(Reason.ALREADY_ENROLLED, f"2-step verification is on for {whom.user} already")
-    args = {**whom.args(), **{key: value for key, value in wishes.items() if value}}
+        text = "2-step verification is on already. To change phones, switch it off first: nas2fa disable"
+        raise RequestError(Reason.ALREADY_ENROLLED, text)
+    args: dict[str, object] = {**whom.args(), **{key: value for key, value in wishes.items() if value}}
     if os.geteuid() != 0:
         args["token"] = _prove_password(box)
-    with box.connect() as client:
-        _run(client, args, relay)
+    _converse(box, args, relay)
     _farewell(whom)
 
 
-def _run(client: Client, args: dict[str, object], relay: WizardRelay) -> None:
+def _converse(box: Box, args: dict[str, object], relay: WizardRelay) -> None:
     """The verb `setup`; asks for the invite code when nothing else speaks for the caller."""
     try:
-        client.request("setup", args, relay)
+        with box.connect() as client:
+            client.request("setup", args, relay)
     except RequestError as error:
         if error.reason != Reason.NO_PROOF or "invite" in args:
             raise
-        invite = terminal.ask("Invite code from your administrator: ", echo=True)
+        terminal.say_outside(error.text)
+        invite = terminal.ask("Invite code (Enter leaves): ", echo=True)
         if not invite:
+            relay.left = True
             raise
-        client.request("setup", {**args, "invite": invite.strip()}, relay)
+        with box.connect() as client:  # a new one: the daemon does not wait for a person between two requests
+            client.request("setup", {**args, "invite": invite.strip()}, relay)
 
 
 def _prove_password(box: Box) -> str:

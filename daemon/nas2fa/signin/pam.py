@@ -23,7 +23,7 @@ Converse = Callable[[int, bytes], bytes | None]
 
 
 def _import_pamela() -> Any:
-    """pamela (without types), not asking ldconfig for file names as the cage executes nothing; these are the ABI's."""
+    """The module, not asking ldconfig for file names as the cage executes nothing; these are the ABI's."""
     asked = ctypes.util.find_library
     ctypes.util.find_library = {"pam": "libpam.so.0", "c": "libc.so.6"}.get  # type: ignore[assignment]
     try:
@@ -84,7 +84,7 @@ class Transaction:
 
 
 def _callback(converse: Converse) -> Any:
-    """`converse` as a pam_conv(3) function. Answers are malloc'ed, as libpam frees them; after an error it is done here."""
+    """`converse` as a pam_conv(3) function. Answers are malloc'ed, as libpam frees them; after an error, freed here."""
 
     def conv(count: int, messages: Any, responses: Any, _appdata: Any) -> int:
         try:
