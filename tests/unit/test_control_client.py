@@ -7,12 +7,11 @@ import socket
 import threading
 
 import pytest
-from scripted_daemon import HANG_UP, LEFT, ScriptedDaemon, answer, ask, done, hear, refuse, request, say
-
 from nas2fa.control import codec
 from nas2fa.control.client import Client
 from nas2fa.control.messages import ANSWER_MAX, Ask, Rows, Show, Tell
 from nas2fa.errors import Reason, RequestError, Unreachable
+from scripted_daemon import HANG_UP, LEFT, ScriptedDaemon, answer, ask, done, hear, refuse, request, say
 
 ME = frozenset({os.geteuid()})
 
@@ -75,27 +74,29 @@ def test_requests_follow_each_other_on_one_connection(path) -> None:
 
 def test_none_cancels(path) -> None:
     script = [request("setup"), ask("code"), hear({"cancel": True}), refuse("ABORTED", "nothing")]
-    with ScriptedDaemon(path, script), Client(path, ME) as client:
-        with pytest.raises(RequestError) as caught:
-            client.request("setup", {}, Recorder(None))
+    with ScriptedDaemon(path, script), Client(path, ME) as client, pytest.raises(RequestError) as caught:
+        client.request("setup", {}, Recorder(None))
     assert caught.value.reason == Reason.ABORTED
 
 
 def test_an_exception_in_the_relay_leaves(path) -> None:
     class Leaving(Recorder):
-        def ask(self, question: Ask) -> str | None:
+        def ask(self, _question: Ask) -> str | None:
             raise KeyboardInterrupt
 
-    with ScriptedDaemon(path, [request("setup"), ask("code"), LEFT]):
-        with pytest.raises(KeyboardInterrupt), Client(path, ME) as client:
-            client.request("setup", {}, Leaving())
+    with (
+        ScriptedDaemon(path, [request("setup"), ask("code"), LEFT]),
+        pytest.raises(KeyboardInterrupt),
+        Client(path, ME) as client,
+    ):
+        client.request("setup", {}, Leaving())
 
 
 def test_the_reason_is_heard_when_the_daemon_ended_while_the_person_typed(path) -> None:
     gone = threading.Event()
 
     class Slow(Recorder):
-        def ask(self, question: Ask) -> str | None:
+        def ask(self, _question: Ask) -> str | None:
             assert gone.wait(10)
             return "too late"
 
@@ -120,9 +121,12 @@ def test_the_reason_is_heard_when_the_daemon_ended_while_the_person_typed(path) 
 
 
 def test_a_reason_of_a_newer_daemon_keeps_its_text(path) -> None:
-    with ScriptedDaemon(path, [request("status"), refuse("TOO_NEW", "what it says")]), Client(path, ME) as client:
-        with pytest.raises(RequestError) as caught:
-            client.request("status", {}, Recorder())
+    with (
+        ScriptedDaemon(path, [request("status"), refuse("TOO_NEW", "what it says")]),
+        Client(path, ME) as client,
+        pytest.raises(RequestError) as caught,
+    ):
+        client.request("status", {}, Recorder())
     assert caught.value.text == "what it says"
 
 
@@ -132,23 +136,31 @@ def test_a_reason_of_a_newer_daemon_keeps_its_text(path) -> None:
     ids=["garbage", "wrong type", "two in one", "empty object", "too large"],
 )
 def test_a_daemon_that_does_not_speak_the_protocol_is_unreachable(path, packet) -> None:
-    with ScriptedDaemon(path, [request("status"), say(packet)]), Client(path, ME) as client:
-        with pytest.raises(Unreachable) as caught:
-            client.request("status", {}, Recorder())
+    with (
+        ScriptedDaemon(path, [request("status"), say(packet)]),
+        Client(path, ME) as client,
+        pytest.raises(Unreachable) as caught,
+    ):
+        client.request("status", {}, Recorder())
     assert str(path) in str(caught.value)
 
 
 def test_a_daemon_that_goes_away_is_unreachable(path) -> None:
-    with ScriptedDaemon(path, [request("status"), HANG_UP]), Client(path, ME) as client:
-        with pytest.raises(Unreachable, match="closed"):
-            client.request("status", {}, Recorder())
+    with (
+        ScriptedDaemon(path, [request("status"), HANG_UP]),
+        Client(path, ME) as client,
+        pytest.raises(Unreachable, match="closed"),
+    ):
+        client.request("status", {}, Recorder())
 
 
 def test_a_silent_daemon_is_unreachable_after_the_patience(path) -> None:
-    with ScriptedDaemon(path, [request("status"), LEFT]), Client(path, ME, patience=0.05) as client:
-        with pytest.raises(Unreachable, match="no word"):
-            client.request("status", {}, Recorder())
-        client.close()
+    with (
+        ScriptedDaemon(path, [request("status"), LEFT]),
+        Client(path, ME, patience=0.05) as client,
+        pytest.raises(Unreachable, match="no word"),
+    ):
+        client.request("status", {}, Recorder())
 
 
 def test_no_socket_and_nobody_behind_it(path) -> None:
@@ -161,9 +173,8 @@ def test_no_socket_and_nobody_behind_it(path) -> None:
 
 
 def test_nothing_is_sent_to_a_listener_of_another_uid(path) -> None:
-    with ScriptedDaemon(path, [LEFT]):
-        with pytest.raises(Unreachable, match="not trusted"):
-            Client(path, frozenset({os.geteuid() + 1}))
+    with ScriptedDaemon(path, [LEFT]), pytest.raises(Unreachable, match="not trusted"):
+        Client(path, frozenset({os.geteuid() + 1}))
 
 
 def test_answers_of_any_bytes_can_be_sent(path) -> None:

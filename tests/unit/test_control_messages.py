@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from nas2fa.control import codec, messages
 from nas2fa.control.messages import Ask, Done, Failed, Request, Rows, Show, Tell
 from nas2fa.errors import ProtocolError

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from nas2fa.control.verbs import VERBS, Caller, check_args, check_caller, find
 from nas2fa.errors import Reason, RequestError
 
@@ -95,7 +94,8 @@ def test_wrong_arguments(verb, args) -> None:
     with pytest.raises(RequestError) as caught:
         check_args(find(verb), args)
     assert caught.value.reason == Reason.BAD_REQUEST
-    assert "\x1b" not in caught.value.text and "otpauth" not in caught.value.text
+    assert "\x1b" not in caught.value.text
+    assert "otpauth" not in caught.value.text
 
 
 @pytest.mark.parametrize("name", ["", "STATUS", "status ", "user", "__class__"])
