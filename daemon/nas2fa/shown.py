@@ -17,7 +17,8 @@ def shown(text: str | bytes, limit: int = SHOWN_MAX) -> str:
     r"""`text` as one harmless line of at most `limit` characters; never raises.
 
     Whatever draws nothing or moves the cursor becomes a visible escape (`\x1b`, `\u202e`); bytes that are not UTF-8
-    become `\xff`. A backslash stays as it is (`DOMAIN\user` must stay readable): the result is for eyes, not for parsing.
+    become `\xff`. A backslash stays as it is (`DOMAIN\user` must stay readable), so the result is for eyes, not for
+    parsing.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")

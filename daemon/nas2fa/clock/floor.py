@@ -3,8 +3,8 @@
 The state of /run ends with a power cut, and with it the last accepted step. What is sure then is that nothing was
 accepted since this state began; so every code of before counts as used. "Before" is worked out at each try from the
 time that has run since (CLOCK_BOOTTIME, which nobody sets) and the wall clock of this very moment, the one by which
-the code is judged. An anchor in wall clock time, noted at the start, is wrong as soon as NTP corrects a slow RTC; an anchor at the
-boot is wrong in a container, which has the host's boot.
+the code is judged. An anchor in wall clock time, noted at the start, is wrong as soon as NTP corrects a slow RTC; an
+anchor at the boot is wrong in a container, which has the host's boot.
 """
 
 from __future__ import annotations
