@@ -1,0 +1,122 @@
+/* What the daemon asks or tells goes to the application, up to its verdict.  SPDX-License-Identifier: Apache-2.0 */
+#include "nas2fa.h"
+
+#include <errno.h>
+#include <security/pam_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+enum { MESSAGES_MAX = PAM_MAX_NUM_MSG, QUESTION_MAX = PAM_MAX_MSG_SIZE - 1, TOLD_MAX = 4000 };
+
+/* `pass` (policy asks no code) is not SUCCESS: on a `sufficient` line that would let people in with nothing. */
+static const struct {
+	const char *word;
+	int code[PHASES];
+} verdicts[] = {
+	/* clang-format off */
+	/*              auth                  account           guard             split                 decoy */
+	{"allow",       {PAM_SUCCESS,          PAM_SUCCESS,      PAM_SUCCESS,      PAM_AUTHINFO_UNAVAIL, PAM_AUTH_ERR}},
+	{"pass",        {PAM_IGNORE,           PAM_PERM_DENIED,  PAM_PERM_DENIED,  PAM_IGNORE,           PAM_AUTH_ERR}},
+	{"ignore",      {PAM_AUTH_ERR,         PAM_IGNORE,       PAM_IGNORE,       PAM_AUTHINFO_UNAVAIL, PAM_AUTH_ERR}},
+	{"deny",        {PAM_AUTH_ERR,         PAM_PERM_DENIED,  PAM_PERM_DENIED,  PAM_AUTH_ERR,         PAM_AUTH_ERR}},
+	{"locked",      {PAM_MAXTRIES,         PAM_PERM_DENIED,  PAM_PERM_DENIED,  PAM_AUTHINFO_UNAVAIL, PAM_AUTH_ERR}},
+	{"expired",     {PAM_ACCT_EXPIRED,     PAM_ACCT_EXPIRED, PAM_ACCT_EXPIRED, PAM_AUTHINFO_UNAVAIL, PAM_AUTH_ERR}},
+	{"unavailable", {PAM_AUTHINFO_UNAVAIL, PAM_SYSTEM_ERR,   PAM_SYSTEM_ERR,   PAM_AUTHINFO_UNAVAIL, PAM_AUTH_ERR}},
+	{NULL,          {PAM_AUTH_ERR,         PAM_PERM_DENIED,  PAM_PERM_DENIED,  PAM_AUTHINFO_UNAVAIL, PAM_AUTH_ERR}},
+	/* clang-format on */
+};
+
+/* After a last answer of 'P' or 'X' nothing was verified: no word of the daemon opens anything then. */
+int relay_verdict(const struct call *c, const char *word) {
+	bool unproven = c->last_sent == 'P' || c->last_sent == 'X';
+	size_t i = 0;
+	int code;
+
+	while (verdicts[i].word != NULL && strcmp(word, verdicts[i].word) != 0)
+		i++;
+	code = verdicts[i].code[c->phase];
+	return unproven && (code == PAM_SUCCESS || code == PAM_IGNORE) ? relay_verdict(c, "deny") : code;
+}
+
+static void send_answer(struct call *c, char type, const char *answer) {
+	char packet[1 + PAM_MAX_RESP_SIZE];
+	size_t len = strlen(answer);
+
+	packet[0] = type == 'R' && len >= PAM_MAX_RESP_SIZE ? 'X' : type;
+	len = packet[0] == 'R' ? len : 0;
+	memcpy(packet + 1, answer, len);
+	wire_send(c, packet, 1 + len);
+	if (c->args & ARG_DEBUG)
+		pam_syslog(c->pamh, LOG_DEBUG, "sent '%c'", packet[0]);
+	explicit_bzero(packet, sizeof(packet));
+}
+
+/* sshd's `password` method answers every question with the text of the password field, with or without code. */
+static bool is_password(const struct call *c, const char *answer) {
+	const char *code = kept_get(c, KEPT_CODE);
+	const void *password = NULL;
+	size_t len;
+
+	if (pam_get_item(c->pamh, PAM_AUTHTOK, &password) != PAM_SUCCESS || password == NULL)
+		return false;
+	len = strlen(password);
+	return strncmp(answer, password, len) == 0 &&
+	       (!answer[len] || (code && strcmp(answer + len, code) == 0));
+}
+
+static void ask(struct call *c, int style, const char *question) {
+	char *answer = NULL;
+
+	if (pam_prompt(c->pamh, style, &answer, "%s", question) != PAM_SUCCESS || answer == NULL)
+		send_answer(c, 'X', "");
+	else
+		send_answer(c, is_password(c, answer) ? 'P' : 'R', answer);
+	if (answer != NULL)
+		explicit_bzero(answer, strlen(answer));
+	free(answer);
+}
+
+/* False: not in the protocol. An application that cannot show a line may still ask: `i` and `e` never fail. */
+static bool relay_message(struct call *c, char type, const char *text, size_t len) {
+	bool question = (type == 's' || type == 'o') && len <= QUESTION_MAX && c->last_sent != 'X';
+	const char *code = kept_get(c, KEPT_CODE);
+
+	if (question && code != NULL && !c->code_sent) {
+		/* Typed with the password. The decoy is there for a wrong one, and must not send its code. */
+		send_answer(c, 'R', c->phase == PHASE_DECOY ? "" : code);
+		c->code_sent = true;
+	} else if (question) {
+		ask(c, type == 's' ? PAM_PROMPT_ECHO_OFF : PAM_PROMPT_ECHO_ON, text);
+	} else if ((type == 'i' || type == 'e') && len <= TOLD_MAX) {
+		pam_prompt(c->pamh, type == 'i' ? PAM_TEXT_INFO : PAM_ERROR_MSG, NULL, "%s", text);
+	} else if (type == 't' && c->phase == PHASE_SPLIT && c->cut == 0 && len == 1 &&
+		   strchr("678", *text)) {
+		c->cut = (size_t)(*text - '0');
+	} else {
+		return false;
+	}
+	return true;
+}
+
+int relay(struct call *c) {
+	char packet[WIRE_PACKET_MAX + 1];
+	ssize_t len = 0;
+
+	for (int i = 0; i < MESSAGES_MAX; i++) {
+		len = wire_receive(c, packet);
+		if (len < 0)
+			break;
+		packet[len] = '\0';
+		if (c->args & ARG_DEBUG)
+			pam_syslog(c->pamh, LOG_DEBUG, "got 0x%02x", (unsigned char)packet[0]);
+		if (strlen(packet) != (size_t)len) /* "Vallow\0..." must not read as "Vallow" */
+			break;
+		if (packet[0] == 'V')
+			return relay_verdict(c, packet + 1);
+		if (!relay_message(c, packet[0], packet + 1, (size_t)len - 1))
+			break;
+	}
+	pam_syslog(c->pamh, LOG_ERR, "no verdict: %s", strerror(len < 0 ? (int)-len : EPROTO));
+	return relay_verdict(c, "unavailable");
+}
