@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
+
 from nas2fa.enrolment.setup import UseCase
 from nas2fa.enrolment.store import AccountStore
 from nas2fa.errors import Reason, RequestError, StoreError

@@ -77,7 +77,8 @@ def _first_code(store: AccountStore, uid: int, authenticator: Authenticator) -> 
                 return match.step
             yield Tell(texts.refusal(Reason.REUSED, ""), error=True)
         elif left:
-            yield Tell(texts.first_code_missed(None if match is None else match.offset * authenticator.period), error=True)
+            seconds = None if match is None else match.offset * authenticator.period
+            yield Tell(texts.first_code_missed(seconds), error=True)
     raise RequestError(Reason.REFUSED, texts.FIRST_CODE_GIVEN_UP)
 
 
@@ -117,6 +118,12 @@ def new_recovery_codes(store: AccountStore, uid: int, user: str | None) -> UseCa
     yield OffLoop(lambda: store.save(replace(credential, recovery=codes)))
     yield Show("recovery_codes", {"codes": list(shown)})
     yield Ask(texts.SAVED_PROMPT, echo=True, name="saved")
+    return {}
+
+
+def disable(store: AccountStore, uid: int) -> UseCase:
+    """Remove the second step. A fresh code was asked before. What the day's guesses have paid stays paid."""
+    yield OffLoop(lambda: store.remove(uid))
     return {}
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from nas2fa.login.judgement import Floor
-from nas2fa.store.records import Credential, UserState
+from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 
 
 class AccountStore(Protocol):
@@ -32,4 +31,5 @@ class AccountStore(Protocol):
     def mark_born(self, fingerprint: str) -> None:
         """Note that this secret was made just now, so that nobody can have used a code of it."""
 
-    floor: Floor
+    def floor(self, authenticator: Authenticator, state: UserState, at: Instant, /) -> int:
+        """The last step of this authenticator that counts as used at this moment (clock/floor.py)."""

@@ -41,7 +41,10 @@ def uri_of(authenticator: Authenticator, account: str, issuer: str) -> str:
 
 def parse(uri: str, wall: float) -> Authenticator:
     """The authenticator that a URI describes. RequestError names the fault and never quotes the URI."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        raise _refused("it cannot be read") from None
     if parts.scheme != "otpauth":
         raise _refused("it does not begin with otpauth://")
     if parts.netloc.lower() != "totp":

@@ -1,7 +1,7 @@
 """Recovery codes: ten random one-time codes, kept only as salted hashes.
 
-A code has 60 random bits, so a plain SHA-256 is enough: trying them all costs 2^60 hashes, and who can read the hashes reads
-the TOTP secrets beside them anyway.
+A code has 60 random bits, so a plain SHA-256 is enough: trying them all costs 2^60 hashes, and who can read the hashes
+reads the TOTP secrets beside them anyway.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Time-based one-time passwords (RFC 6238) on our own integer time step.
 
-pyotp computes the codes by `generate_otp(step)`. Its `verify()` is never called: up to 2.9 it goes through local time and
-refuses every right code for an hour when summer time ends.
+pyotp computes the codes by `generate_otp(step)`. Its `verify()` is never called: up to 2.9 it goes through local time
+and refuses every right code for an hour when summer time ends.
 """
 
 from __future__ import annotations

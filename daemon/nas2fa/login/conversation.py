@@ -1,8 +1,8 @@
 """The login conversation: a generator from the hello to the verdict.
 
-It is pumped by the server and called directly by tests and fuzzers. Time comes in with each answer; the world behind it is
-the small interface `World`. At every answer record, policy, locks and clock are looked at again, and judged and marked in
-one step with nothing in between.
+It is pumped by the server and called directly by tests and fuzzers. Time comes in with each answer; the world behind
+it is the small interface `World`. At every answer record, policy, locks and clock are looked at again, and judged and
+marked in one step with nothing in between.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from typing import Protocol, TypeAlias
 
 from nas2fa import texts
 from nas2fa.errors import Reason, StoreError
-from nas2fa.login.judgement import Floor, Outcome, codes_per_try, judge
+from nas2fa.factors import recovery
+from nas2fa.login.judgement import Outcome, codes_per_try, judge
 from nas2fa.login.lockout import Limits, count_failure, count_refused, standing
 from nas2fa.login.policy import Action, Decision, decide
 from nas2fa.login.protocol import Hello
-from nas2fa.login.source import Source, source_of
+from nas2fa.login.source import NAMED, Source, source_of
 from nas2fa.steps import Answer, Ask, Cut, Durable, Reply, Step, Tell
-from nas2fa.store.records import Credential, Instant, UserState
+from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 
-# Services whose own options can replace the prompt's text (sudo -p, passprompt_override): a line before it says what is asked.
+# Services whose own options can replace the prompt's text (sudo -p, passprompt_override): a line before it says what
+# is asked.
 PROMPT_REPLACING_SERVICES = frozenset({"sudo", "sudo-i"})
 
 
@@ -51,10 +53,14 @@ class World(Protocol):
     ) -> Outcome:
         """Load both, apply fn, keep its state, give its outcome: one step that nothing comes between."""
 
+    def recovery_fault(self, uid: int) -> Reason | None:
+        """Why it is not known which recovery codes were used; none may be accepted then."""
+
     def put(self, uid: int, state: UserState) -> None:
         """Keep a state that was computed outside update."""
 
-    floor: Floor
+    def floor(self, authenticator: Authenticator, state: UserState, at: Instant, /) -> int:
+        """The last step of this authenticator that counts as used at this moment (clock/floor.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,8 @@ class Attempt:
     id: str
     hello: Hello
     peer_is_root: bool
-    source: Source = Source("-", "remote")
+    began: Instant
+    source: Source = NAMED
     trace: list[str] = field(default_factory=list)
     outcome: Outcome | None = None
 
@@ -84,13 +91,13 @@ class Attempt:
 Flow: TypeAlias = Generator[Step, Reply, Verdict]
 
 
-def converse(attempt: Attempt, world: World, now: Instant) -> Flow:
+def converse(attempt: Attempt, world: World) -> Flow:
     """The conversation that answers this hello. Never raises for what a peer or a disk did: that is a verdict."""
     rules = world.rules()
     attempt.source = source_of(attempt.hello, attempt.peer_is_root, rules.display_managers)
     attempt.note(f"source: {attempt.source.key} (budget: {attempt.source.purse})")
     try:
-        verdict = yield from _PHASES[attempt.hello.phase](attempt, world, now)
+        verdict = yield from _PHASES[attempt.hello.phase](attempt, world)
     except StoreError as error:
         attempt.note(f"store: {error.text}")
         verdict = yield from _refuse(attempt, "unavailable", error.reason)
@@ -98,13 +105,13 @@ def converse(attempt: Attempt, world: World, now: Instant) -> Flow:
     return verdict
 
 
-def _auth(attempt: Attempt, world: World, now: Instant) -> Flow:
+def _auth(attempt: Attempt, world: World) -> Flow:
     credential, decision = _policy(attempt, world)
     if decision.action is Action.SKIP:
         return Verdict("pass", Reason.NOT_ENROLLED)
     if decision.action is Action.DENY:
         return (yield from _refuse(attempt, "deny", Reason.NOT_ENROLLED))
-    lock = standing(world.state(credential.uid), attempt.source, now.boot, codes_per_try(credential))
+    lock = standing(world.state(credential.uid), attempt.source, attempt.began.boot, codes_per_try(credential))
     if lock is not None:
         attempt.note(f"locked: {lock.reason}, {lock.seconds:.0f} s left")
         world.update(credential.uid, attempt.hello.user, _refused(attempt.source))
@@ -125,6 +132,9 @@ def _answered(attempt: Attempt, world: World, asked: Credential, answer: Answer)
     def step(credential: Credential, state: UserState) -> tuple[UserState, Outcome]:
         if (credential.authenticators, credential.recovery) != (asked.authenticators, asked.recovery):
             return state, Outcome(Reason.CHANGED)
+        fault = world.recovery_fault(asked.uid) if credential.recovery and recovery.plain(text) else None
+        if fault is not None:
+            return state, Outcome(fault, unavailable=True)
         return judge(credential, state, text, attempt.source, answer.now, world.floor, rules.limits)
 
     try:
@@ -144,7 +154,7 @@ def _answered(attempt: Attempt, world: World, asked: Credential, answer: Answer)
     return Verdict("allow", Reason.OK)
 
 
-def _guard(attempt: Attempt, world: World, now: Instant) -> Flow:
+def _guard(attempt: Attempt, world: World) -> Flow:
     """Account phase of a guarded line: a handle that passed no code is refused if policy wants one (a key alone)."""
     if attempt.hello.verified and attempt.peer_is_root:
         return Verdict("ignore", Reason.OK)
@@ -154,12 +164,12 @@ def _guard(attempt: Attempt, world: World, now: Instant) -> Flow:
     return (yield from _refuse(attempt, "deny", Reason.NOT_VERIFIED))
 
 
-def _account(attempt: Attempt, world: World, now: Instant) -> Flow:
+def _account(attempt: Attempt, world: World) -> Flow:
     return Verdict("ignore", Reason.OK)
     yield  # makes this a generator like its siblings
 
 
-def _split(attempt: Attempt, world: World, now: Instant) -> Flow:
+def _split(attempt: Attempt, world: World) -> Flow:
     """Before the password of a one-field program: how many characters of it are the code."""
     credential, decision = _policy(attempt, world)
     digits = split_digits(credential)
@@ -169,14 +179,14 @@ def _split(attempt: Attempt, world: World, now: Instant) -> Flow:
     return Verdict("pass", Reason.OK)
 
 
-def _decoy(attempt: Attempt, world: World, now: Instant) -> Flow:
+def _decoy(attempt: Attempt, world: World) -> Flow:
     """After a wrong password: ask as a real login would, verify nothing, count nothing, deny."""
     if attempt.hello.uid is None or decide(_loaded(attempt, world), world.rules().unenrolled).action is Action.CODE:
         yield from _ask(attempt.hello)
     return Verdict("deny", Reason.DECOY)
 
 
-_PHASES: dict[str, Callable[[Attempt, World, Instant], Flow]] = {
+_PHASES: dict[str, Callable[[Attempt, World], Flow]] = {
     "auth": _auth,
     "account": _account,
     "guard": _guard,
@@ -219,6 +229,8 @@ def _refused(source: Source) -> Callable[[Credential, UserState], tuple[UserStat
 def _refuse_outcome(attempt: Attempt, outcome: Outcome) -> Flow:
     """The refusal of a judged answer; a wrong one that was one too many says that it locked."""
     lock = outcome.lock
+    if outcome.unavailable:
+        return (yield from _refuse(attempt, "unavailable", outcome.reason))
     if lock is None:
         return (yield from _refuse(attempt, "deny", outcome.reason))
     if outcome.reason is not lock.reason:

@@ -1,7 +1,7 @@
 """One answer judged: lock, match, replay, count and mark in one pure step from state to state.
 
-The server applies the new state before anything else runs, so of any number of answers that arrive together each sees what
-the one before it left: one code is accepted once, and no try beyond the limit is checked.
+The server applies the new state before anything else runs, so of any number of answers that arrive together each sees
+what the one before it left: one code is accepted once, and no try beyond the limit is checked.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Floor: TypeAlias = Callable[[Authenticator, UserState, Instant], int]
 class Outcome:
     """What one answer came to.
 
-    guess: the answer missed at least one secret it was compared with, so a refusal pays for it. steps: how far off an OLD
-    or FUTURE code was. durable: a mark must reach the disk before anybody is let in.
+    guess: the answer missed at least one secret it was compared with, so a refusal pays for it. steps: how far off an
+    OLD or FUTURE code was. durable: a mark must reach the disk before anybody is let in.
     """
 
     reason: Reason
@@ -34,6 +34,7 @@ class Outcome:
     lock: Lock | None = None
     factor: str = ""
     durable: bool = False
+    unavailable: bool = False  # nothing could be compared: neither right nor wrong
 
 
 def codes_per_try(credential: Credential) -> int:
@@ -47,8 +48,8 @@ def judge(
     """The state after this answer, and the outcome.
 
     A code that is right but REUSED, SPENT or from before a FRESH_START proves the device or the paper, and CLOCK is the
-    box's fault: they are refused without being counted, so that a client which logs in twice at once does not lock its user
-    out. Everything else is a guess and pays.
+    box's fault: they are refused without being counted, so that a client which logs in twice at once does not lock its
+    user out. Everything else is a guess and pays.
     """
     lock = standing(state, source, now.boot, codes_per_try(credential))
     if lock is not None:

@@ -1,8 +1,8 @@
 """Tallies and the day's guess budget: pure functions from one UserState to the next.
 
-`deny`, `fail_interval` and `unlock_time` are faillock's words and mean what faillock.conf(5) says, per source. Above them
-stands the budget: however many sources an attacker has, the codes he may try in a sliding day stay so few that a hit is
-rarer than 1 in 10,000. All times are CLOCK_BOOTTIME seconds.
+`deny`, `fail_interval` and `unlock_time` are faillock's words and mean what faillock.conf(5) says, per source. Above
+them stands the budget: however many sources an attacker has, the codes that may be tried in a sliding day stay so few
+that a hit is rarer than 1 in 10,000. All times are CLOCK_BOOTTIME seconds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where a try comes from: the key of its tally, and the purse that pays for its guesses.
 
-The real console has a tally and a purse of its own, so nobody remote can lock it; a peer that is not root has its own too,
-so it can move no other.
+The real console has a tally and a purse of its own, so nobody remote can lock it; a peer that is not root has its own
+too, so it can move no other.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NAMED = Source("named", "remote")
 
 
 def source_of(hello: Hello, peer_is_root: bool, display_managers: Collection[str]) -> Source:
-    """The source of a try. Of a peer that is not root nothing is believed, as service, tty and rhost are its inventions."""
+    """The source of a try. Of a peer not root nothing is believed: service, tty and rhost are its inventions."""
     if not peer_is_root:
         return OWN
     if hello.rhost:

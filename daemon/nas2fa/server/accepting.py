@@ -36,7 +36,7 @@ async def accept_forever(
         task = asyncio.create_task(_guarded(connection, serve))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-        await asyncio.sleep(0)  # sock_accept does not yield while connections wait: a flood would keep the loop for itself
+        await asyncio.sleep(0)  # sock_accept does not yield while connections wait: a flood would keep the loop
 
 
 async def _guarded(connection: socket.socket, serve: Callable[[socket.socket], Awaitable[None]]) -> None:
@@ -46,7 +46,7 @@ async def _guarded(connection: socket.socket, serve: Callable[[socket.socket], A
             await serve(connection)
         except (ConnectionError, TimeoutError):
             pass  # the peer left or was too slow: nobody to tell
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  a defect ends its connection, not the loop
             # Never the exception's text: it might quote what somebody typed.
             logger.error("a connection ended by a defect: %s at %s", type(error).__name__, _where(error))
 

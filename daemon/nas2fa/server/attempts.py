@@ -1,4 +1,4 @@
-"""Every attempt has an id: its trace is kept in memory for `nas2fa explain`, and one record of it goes to the journal."""
+"""Every attempt has an id: its trace is kept in memory for `nas2fa explain`, one record of it goes to the journal."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ class Attempts:
 
     def run(self, hello: Hello, peer_is_root: bool) -> Flow:
         """The conversation for this hello, recorded however it ends."""
-        attempt = Attempt(secrets.token_hex(4), hello, peer_is_root)
+        attempt = Attempt(secrets.token_hex(4), hello, peer_is_root, now())
         try:
-            verdict = yield from converse(attempt, self._world, now())
+            verdict = yield from converse(attempt, self._world)
         except GeneratorExit:
             self._record(attempt, Verdict("deny", Reason.ABORTED))
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  a defect is a refusal, not the end of the daemon
             logger.error("attempt %s ended by a defect: %s", attempt.id, type(error).__name__)
             verdict = Verdict("unavailable", Reason.INTERNAL)
         self._record(attempt, verdict)
@@ -81,7 +81,7 @@ class Attempts:
 
     def refused(self, hello: Hello, peer_is_root: bool, word: str, reason: Reason) -> Verdict:
         """An attempt that is over before a conversation began."""
-        attempt = Attempt(secrets.token_hex(4), hello, peer_is_root)
+        attempt = Attempt(secrets.token_hex(4), hello, peer_is_root, now())
         attempt.note(f"refused before the first question: {reason}")
         verdict = Verdict(word, reason)
         self._record(attempt, verdict)
@@ -111,5 +111,14 @@ class Attempts:
             source=attempt.source.key,
             reason=str(verdict.reason),
             verdict=verdict.word,
-            trace="\n".join(attempt.trace),
+            trace=attempt.trace,
         )
+        if verdict.word == "allow" and attempt.outcome is not None and attempt.outcome.factor == "recovery":
+            audit.emit(
+                audit.Event.RECOVERY_USED,
+                attempt=attempt.id,
+                user=attempt.hello.user,
+                uid=attempt.hello.uid,
+                service=attempt.hello.service,
+                source=attempt.source.key,
+            )

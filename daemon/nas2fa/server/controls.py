@@ -65,7 +65,7 @@ class Controls:
             await self._say(connection, messages.Failed(str(error.reason), error.text))
         except (ConnectionError, TimeoutError):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  a defect ends its request, not the daemon
             logger.error("the request %s ended by a defect: %s", request.verb[:32], type(error).__name__)
             text = "The daemon met a defect of its own; see its journal."
             await self._say(connection, messages.Failed(str(Reason.INTERNAL), text))

@@ -112,7 +112,7 @@ class Daemon:
 
     async def _until_stopped(self, forever: list[asyncio.Task[None]]) -> int:
         """Wait for SIGTERM. One of these tasks ending is the end of the process: systemd starts a whole one."""
-        stop = asyncio.create_task(self._stop.wait())
+        stop: asyncio.Task[None] = asyncio.create_task(self._stopped())
         done, _ = await asyncio.wait([stop, *forever], return_when=asyncio.FIRST_COMPLETED)
         for task in [*forever, *self._tasks]:
             task.cancel()
@@ -124,6 +124,9 @@ class Daemon:
             logger.error("the task %s ended: %r", task.get_name(), task.exception())
         return 1
 
+    async def _stopped(self) -> None:
+        await self._stop.wait()
+
     def _reload(self, desk: Desk) -> None:
         desk.world.config, desk.config_fault = config.load(self._paths)
         _say_config(desk.config_fault)
@@ -134,7 +137,7 @@ def _credentials(paths: Paths, marks: Marks) -> Credentials:
     credentials.open()
     fault = credentials.health()
     if fault is not None:
-        audit.emit(audit.Event.STORE_FAULT, reason=str(fault))
+        audit.emit(audit.Event.STORE_FAULT, reason=fault)
     return credentials
 
 

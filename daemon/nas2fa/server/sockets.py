@@ -26,7 +26,10 @@ def listening(paths: Paths) -> dict[str, socket.socket]:
 
 def _bound(path: str, mode: int) -> socket.socket:
     """A fresh listener. It is made under another name and renamed, so that its mode holds from the first moment."""
-    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        os.makedirs(folder)
+    os.chmod(folder, 0o755)  # a private instance only: everybody must reach user.sock, whatever the umask
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     fresh = f"{path}.new"
     if os.path.lexists(fresh):

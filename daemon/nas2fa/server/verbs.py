@@ -83,9 +83,9 @@ def set_up(desk: Desk, peer: Peer, args: Args) -> Act:
 def disable(desk: Desk, peer: Peer, args: Args) -> Act:
     """Switch the second step off, with a fresh code."""
     user = yield from _fresh_code(desk, peer, args)
-    yield from admin.reset(desk.world, args["uid"])
+    done = yield from setup.disable(desk.world, args["uid"])
     audit.emit(audit.Event.DISABLED, user=user, uid=args["uid"], by=peer.uid)
-    return {}
+    return done
 
 
 def recovery_codes(desk: Desk, peer: Peer, args: Args) -> Act:

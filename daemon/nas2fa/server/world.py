@@ -11,6 +11,7 @@ from nas2fa import audit
 from nas2fa.clock.floor import floor_step
 from nas2fa.clock.now import now
 from nas2fa.config import Config
+from nas2fa.errors import Reason
 from nas2fa.factors.totp import WINDOW
 from nas2fa.login.conversation import Rules
 from nas2fa.login.lockout import Limits
@@ -29,7 +30,6 @@ class StoreWorld:
         self.credentials = credentials
         self.states = state
         self._writer = ThreadPoolExecutor(1, "writer")  # one, so that writes of a record never overtake each other
-        self._dirty: set[int] = set()
         self._wake = asyncio.Event()
 
     def rules(self) -> Rules:
@@ -48,16 +48,20 @@ class StoreWorld:
 
     def update(self, uid: int, user: str | None, fn: Callable[[Credential, UserState], tuple[UserState, T]]) -> T:
         """Load, apply, keep: nothing else runs in between, as there is no await. StoreError from the load."""
+        self.states.follow(now())  # a volume that was at another box meanwhile begins a new life of the state
         credential, before = self.load(uid, user), self.state(uid)
         after, answer = fn(credential, before)
         if after != before:
             self.put(uid, after)
         return answer
 
+    def recovery_fault(self, uid: int) -> Reason | None:
+        """Why the used recovery codes are not known, if so."""
+        return self.states.marks_fault(uid)
+
     def put(self, uid: int, state: UserState) -> None:
         """Keep a state: memory and /run now, the disk behind the verdict."""
         self.states.put(uid, state)
-        self._dirty.add(uid)
         self._wake.set()
 
     def floor(self, authenticator: Authenticator, state: UserState, at: Instant) -> int:
@@ -66,9 +70,25 @@ class StoreWorld:
         used, born = state.used.get(name), self.states.born(name)
         return floor_step(used, self.states.began, at, authenticator.period, WINDOW, born=born)
 
+    def save(self, credential: Credential) -> Credential:
+        """Write a credential; waits for the disk, so it belongs into the writer's thread."""
+        return self.credentials.save(credential)
+
+    def remove(self, uid: int) -> None:
+        """Delete a credential; waits for the disk, so it belongs into the writer's thread."""
+        self.credentials.remove(uid)
+
+    def forget(self, uid: int) -> None:
+        """Drop what happened to this user, but for used steps and codes."""
+        self.states.forget(uid)
+        self._wake.set()
+
+    def mark_born(self, fingerprint: str) -> None:
+        """Note that a secret was made just now."""
+        self.states.mark_born(fingerprint)
+
     async def durable(self, uid: int) -> bool:
         """Put this user's marks on disk now; False when the disk would not."""
-        self._dirty.discard(uid)
         return await self.off_loop(self._flush_work(uid))
 
     async def off_loop(self, work: Callable[[], T]) -> T:
@@ -80,14 +100,13 @@ class StoreWorld:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._dirty:
-                uid = self._dirty.pop()
+            for uid in self.states.take_dirty():
                 if not await self.off_loop(self._flush_work(uid)):
-                    audit.emit(audit.Event.STORE_FAULT, uid=uid, reason="WRITE_FAILED")
+                    audit.emit(audit.Event.STORE_FAULT, uid=uid, reason=Reason.WRITE_FAILED)
 
     def close(self) -> None:
         """At SIGTERM: the marks that are still only in /run go to disk, then the writer ends."""
-        for uid in self._dirty:
+        for uid in self.states.take_dirty():
             self._writer.submit(self._flush_work(uid))
         self._writer.shutdown(wait=True)
 
