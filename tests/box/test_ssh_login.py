@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pexpect
 import pytest
-from debianbox import clients, logins
+from debianbox import clients, logins, ssh_libraries
 from debianbox.logins import CODE_PROMPT, PASSWORD, PASSWORD_PROMPT, Person
 from debianbox.machine import Box
 
@@ -31,17 +31,17 @@ def test_the_right_code_gets_in_once(box: Box, alice: Person) -> None:
 
 
 def test_paramiko(box: Box, alice: Person) -> None:
-    name, prompts = clients.by_paramiko(box, "alice", replies(alice, alice.phone.code()))
+    name, prompts = ssh_libraries.by_paramiko(box, "alice", replies(alice, alice.phone.code()))
     assert name == "alice"
     assert [prompt.strip().splitlines()[-1] for prompt in prompts] == ["Password:", "Verification code:"]
-    with pytest.raises(clients.paramiko.AuthenticationException):
-        clients.by_paramiko(box, "alice", replies(alice, alice.phone.wrong()))
+    with pytest.raises(ssh_libraries.paramiko.AuthenticationException):
+        ssh_libraries.by_paramiko(box, "alice", replies(alice, alice.phone.wrong()))
 
 
 def test_asyncssh(box: Box, alice: Person) -> None:
-    assert clients.by_asyncssh(box, "alice", replies(alice, alice.phone.code())) == "alice"
-    with pytest.raises(clients.asyncssh.PermissionDenied):
-        clients.by_asyncssh(box, "alice", replies(alice, alice.phone.wrong()))
+    assert ssh_libraries.by_asyncssh(box, "alice", replies(alice, alice.phone.code())) == "alice"
+    with pytest.raises(ssh_libraries.asyncssh.PermissionDenied):
+        ssh_libraries.by_asyncssh(box, "alice", replies(alice, alice.phone.wrong()))
 
 
 @pytest.mark.parametrize(

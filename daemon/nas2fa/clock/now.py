@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from nas2fa.store.records import Instant
@@ -21,8 +22,11 @@ def now() -> Instant:
 
 
 def boot_id() -> str:
-    """The kernel's random id of this boot (random(4)); "" when it cannot be read. In a container: the host's."""
-    return _first_line(BOOT_ID)
+    """The kernel's random id of this boot (random(4)); "" when it cannot be read. In a container: the host's.
+
+    The unit hands it over (systemd.unit(5), %b), since there is no /proc in the cage.
+    """
+    return os.environ.get("NAS2FA_BOOT_ID") or _first_line(BOOT_ID)
 
 
 def machine_id() -> str:
