@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import resource
 import socket
@@ -15,12 +16,15 @@ from nas2fa.paths import Paths
 from nas2fa.signin.listener import listen
 from nas2fa.signin.session import serve
 
+PR_SET_DUMPABLE = 4  # prctl(2)
 FIRST_PASSED = 3  # SD_LISTEN_FDS_START, see sd_listen_fds(3)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve one connection, or with --listen many; returns the exit code."""
     options = _parser().parse_args(arguments)
+    # Of two processes of uid 0 without capabilities, one could read the other's memory, and here that is a password.
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     with suppress(ValueError, OSError):  # the cage denies the call and sets the limit itself
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     paths = Paths.under(str(Path(options.root).resolve())) if options.root else Paths.system()
