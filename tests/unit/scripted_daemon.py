@@ -60,6 +60,7 @@ class ScriptedDaemon:
 
     def __init__(self, path: Path, script: Sequence[Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._script = list(script)
         self._fault: str | None = None
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -76,6 +77,7 @@ class ScriptedDaemon:
         if kind is None:
             self._thread.join(PATIENCE)
         self._listener.close()
+        self._path.unlink()
         if kind is None:
             assert self._fault is None, self._fault
             assert not self._thread.is_alive() and not self._script, f"not played: {self._script}"

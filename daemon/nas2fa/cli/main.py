@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return REFUSED
     except Unreachable as error:
         terminal.warn(f"nas2fa: the daemon nas2fad cannot be reached at {shown(str(error), terminal.TEXT_MAX)}")
-        terminal.warn("Look at: systemctl status nas2fad; start it with: systemctl start nas2fad")
+        terminal.warn("Look at: systemctl status nas2fad (a private one is started by: nas2fad --root DIR)")
         return UNREACHABLE
     except (click.Abort, KeyboardInterrupt):
         terminal.warn("\nNothing was changed.")
