@@ -27,26 +27,34 @@ class Event(Enum):
     CONFIG_BAD = Kind(
         "f2b57f2c20c84a48862540021de18500", LOG_ERR, "configuration refused, the last good one stays in force: {reason}"
     )
-    STORE_FAULT = Kind(
-        "faa3ba3830cf4c2384e7053995f3047b", LOG_ERR, "store of uid {uid}: {reason} (see: nas2fa repair)"
-    )
+    STORE_FAULT = Kind("faa3ba3830cf4c2384e7053995f3047b", LOG_ERR, "store of uid {uid}: {reason} (see: nas2fa repair)")
     ALLOWED = Kind(
         "478bcd967fa047b0a252e86ef731db94", LOG_INFO, "allowed {user} from {source} via {service} (attempt {attempt})"
     )
     DENIED = Kind(
-        "8ed3c075540d4776bca94f147a050faa", LOG_NOTICE, "denied {user} from {source} via {service}: {reason} (attempt {attempt})"
+        "8ed3c075540d4776bca94f147a050faa",
+        LOG_NOTICE,
+        "denied {user} from {source} via {service}: {reason} (attempt {attempt})",
     )
     LOCKED = Kind(
-        "ecfa73b138504465a90201e64547535e", LOG_WARNING, "locked {user} from {source} via {service}: {reason} (attempt {attempt})"
+        "ecfa73b138504465a90201e64547535e",
+        LOG_WARNING,
+        "locked {user} from {source} via {service}: {reason} (attempt {attempt})",
     )
     PASSED = Kind(
-        "5b599b83e1124f7abb98e2cbfadc5d3c", LOG_INFO, "asked no code of {user} from {source} via {service}: {reason} (attempt {attempt})"
+        "5b599b83e1124f7abb98e2cbfadc5d3c",
+        LOG_INFO,
+        "asked no code of {user} from {source} via {service}: {reason} (attempt {attempt})",
     )
     UNAVAILABLE = Kind(
-        "e7f9444166284b73a0c66d14de952bfe", LOG_ERR, "cannot judge {user} from {source} via {service}: {reason} (attempt {attempt})"
+        "e7f9444166284b73a0c66d14de952bfe",
+        LOG_ERR,
+        "cannot judge {user} from {source} via {service}: {reason} (attempt {attempt})",
     )
     ABANDONED = Kind(
-        "eebeff22e27f4017bc72665503bbb107", LOG_INFO, "abandoned by {user} from {source} via {service}: {reason} (attempt {attempt})"
+        "eebeff22e27f4017bc72665503bbb107",
+        LOG_INFO,
+        "abandoned by {user} from {source} via {service}: {reason} (attempt {attempt})",
     )
     ENROLLED = Kind("0c8e49bfff19416cbc16e462638de9a5", LOG_NOTICE, "set up for {user} by uid {by}")
     INVITED = Kind("0c8e0135b54343b19f21a70ab41c73ed", LOG_NOTICE, "invite code for {user} made by uid {by}")
@@ -57,7 +65,9 @@ class Event(Enum):
     RENAMED = Kind("7271f3e641fd4ad69dc90c18f3d655f5", LOG_NOTICE, "renamed to {user} by uid {by}")
     RECOVERY_NEW = Kind("3f74940931cf4ff5961c4c4bbbbf98fa", LOG_NOTICE, "new recovery codes for {user} by uid {by}")
     RECOVERY_USED = Kind(
-        "026c8af0311c4c4bb0989ffd2588ccae", LOG_NOTICE, "recovery code used by {user} from {source} via {service} (attempt {attempt})"
+        "026c8af0311c4c4bb0989ffd2588ccae",
+        LOG_NOTICE,
+        "recovery code used by {user} from {source} via {service} (attempt {attempt})",
     )
     REPAIRED = Kind("18080275c9e141ae95d15cc6e0b62e5c", LOG_WARNING, "repaired uid {uid} by uid {by}: {reason}")
     FLOOD = Kind("f3b9155ac4554cfab4e4e25ab215734a", LOG_WARNING, "connections refused: {reason}")

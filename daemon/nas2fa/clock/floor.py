@@ -12,9 +12,7 @@ from __future__ import annotations
 from nas2fa.store.records import Instant
 
 
-def floor_step(
-    used: int | None, began: float, now: Instant, period: int, window: int, *, born: bool = False
-) -> int:
+def floor_step(used: int | None, began: float, now: Instant, period: int, window: int, *, born: bool = False) -> int:
     """The highest time step that counts as used; a code is acceptable only above it.
 
     used    last accepted step of this secret, None when none is known

@@ -27,9 +27,7 @@ AUTHENTICATORS_MAX = 16
 HASHES_MAX = 64
 _INT_MAX = 2**53  # JSON numbers beyond it do not survive other people's tools
 
-_CREDENTIAL = frozenset(
-    {"v", "uid", "user", "version", "enrolled", "authenticators", "pending", "recovery", "invite"}
-)
+_CREDENTIAL = frozenset({"v", "uid", "user", "version", "enrolled", "authenticators", "pending", "recovery", "invite"})
 _AUTHENTICATOR = frozenset({"secret", "algorithm", "digits", "period", "label", "created"})
 _RECOVERY = frozenset({"set_id", "salt", "hashes"})
 _INVITE = frozenset({"salt", "hash", "expires"})

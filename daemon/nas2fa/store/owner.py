@@ -42,6 +42,7 @@ class OwnerNote:
         except OSError:
             return False
         try:
+            os.fchmod(fd, 0o600)
             files.write_all(fd, owner.encode("ascii", "replace").ljust(LENGTH))
             os.ftruncate(fd, LENGTH)
             os.fdatasync(fd)

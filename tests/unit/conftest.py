@@ -1,0 +1,47 @@
+"""What several unit tests need: folders of a private instance, and a user in them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from nas2fa.paths import Paths
+from nas2fa.store.credentials import Credentials
+from nas2fa.store.marks import Marks
+from nas2fa.store.records import Authenticator, Credential, RecoverySet, Secret
+
+ALICE = Credential(
+    uid=1000,
+    user="alice",
+    authenticators=(Authenticator(Secret(b"alice's secret key 1"), label="phone", created=1_700_000_000),),
+    recovery=RecoverySet("00112233aabbccdd", b"salt" * 4, tuple(bytes([n]) * 32 for n in range(10))),
+    enrolled=1_700_000_000,
+)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """Three folders of a private instance, as `open` would make them."""
+    paths = Paths.under(str(tmp_path))
+    for folder in (paths.etc, paths.run, paths.lib, paths.users):
+        os.mkdir(folder, 0o700)
+    return paths
+
+
+@pytest.fixture
+def marks(paths: Paths) -> Marks:
+    return Marks(paths)
+
+
+@pytest.fixture
+def credentials(paths: Paths, marks: Marks) -> Credentials:
+    store = Credentials(paths, marks)
+    store.open()
+    return store
+
+
+@pytest.fixture
+def alice(credentials: Credentials) -> Credential:
+    """Enrolled, version 1."""
+    return credentials.save(ALICE)
