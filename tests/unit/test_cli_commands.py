@@ -93,7 +93,9 @@ def test_an_unknown_user_ends_before_the_daemon_is_asked(nas2fa) -> None:
         assert "a\nb" not in outcome.err
 
 
-@pytest.mark.parametrize(("verdict", "code"), [("allow", 0), ("pass", 0), ("deny", 1), ("locked", 1), ("unavailable", 1)])
+@pytest.mark.parametrize(
+    ("verdict", "code"), [("allow", 0), ("pass", 0), ("deny", 1), ("locked", 1), ("unavailable", 1)]
+)
 def test_test_relays_the_conversation_and_says_the_verdict(nas2fa, verdict, code) -> None:
     script = [
         request("test", **ROOT, service="smbd", rhost="10.0.0.5"),
@@ -248,7 +250,12 @@ def test_explain_of_what_nobody_knows(nas2fa) -> None:
 
 
 def test_repair(nas2fa) -> None:
-    fault = {"uid": 0, "fault": "RECORD_MISSING", "text": "enrolled, but gone", "remedy": "nas2fa repair root --restore"}
+    fault = {
+        "uid": 0,
+        "fault": "RECORD_MISSING",
+        "text": "enrolled, but gone",
+        "remedy": "nas2fa repair root --restore",
+    }
     script = [request("repair", action="check"), say({"rows": [fault]}), done(faults=1, repaired=0)]
     with ScriptedDaemon(nas2fa.socket, script):
         outcome = nas2fa("repair")
@@ -261,7 +268,9 @@ def test_repair(nas2fa) -> None:
         assert nas2fa("repair", "--adopt", "--yes").code == 0
 
 
-@pytest.mark.parametrize(("store", "config", "code"), [("ok", "ok", 0), ("STORE_ABSENT", "ok", 1), ("ok", "x:1: bad", 1)])
+@pytest.mark.parametrize(
+    ("store", "config", "code"), [("ok", "ok", 0), ("STORE_ABSENT", "ok", 1), ("ok", "x:1: bad", 1)]
+)
 def test_health(nas2fa, store, config, code) -> None:
     found = {"version": "1", "pid": 7, "started": 1, "store": store, "config": config, "clock": {}, "open": 0}
     with ScriptedDaemon(nas2fa.socket, [request("health"), done(**found)]):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qr_reader import on_dark, on_light
-
 from nas2fa.cli.qr import drawn, grouped, matrix
+from qr_reader import on_dark, on_light
 
 KEY = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 URI = f"otpauth://totp/nas.example:alice?secret={KEY}&issuer=nas.example"

@@ -70,10 +70,11 @@ def promises_utf8() -> bool:
     Python puts LC_CTYPE=C.UTF-8 into its own environment when it finds the C locale (PEP 538), so only the
     kernel's copy of the environment tells what the caller said.
     """
-    started = dict(
-        entry.partition("=")[::2]
-        for entry in Path("/proc/self/environ").read_bytes().decode(errors="replace").split("\0")
-    )
+    try:
+        environment = Path("/proc/self/environ").read_bytes().decode(errors="replace")
+    except OSError:
+        environment = ""  # no /proc, or a program that changed its uid
+    started = dict(entry.partition("=")[::2] for entry in environment.split("\0"))
     locale = started.get("LC_ALL") or started.get("LC_CTYPE") or started.get("LANG") or ""
     return "utf8" in locale.lower().replace("-", "")
 

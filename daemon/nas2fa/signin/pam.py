@@ -13,6 +13,8 @@ from collections.abc import Callable
 from ctypes import POINTER, byref, c_char_p, c_void_p, cast, pointer, sizeof
 from typing import Any
 
+from nas2fa.errors import Reason, RequestError
+
 ECHO_OFF, ECHO_ON, ERROR_MSG, TEXT_INFO = 1, 2, 3, 4  # message styles of pam_conv(3)
 SUCCESS, BUF_ERR, CONV_ERR = 0, 5, 19  # pam(3), <security/_pam_types.h>
 MESSAGES_MAX = 32  # PAM_MAX_NUM_MSG
@@ -43,7 +45,7 @@ class Transaction:
     """pam_start to pam_end. To be used in a `with`."""
 
     def __init__(self, service: str, user: str, converse: Converse, confdir: str | None = None) -> None:
-        """Start; `confdir` is where the service file lies, /etc/pam.d by default. Raises OSError."""
+        """Start; `confdir` is where the service file lies, /etc/pam.d by default. Raises RequestError."""
         self._handle = pamela.PamHandle()
         self._callback = _callback(converse)  # libpam keeps the pointer, so this object must outlive the handle
         conv = pointer(pamela.PamConv(self._callback, 0))
@@ -54,13 +56,13 @@ class Transaction:
             start.argtypes = [c_char_p, c_char_p, POINTER(pamela.PamConv), c_char_p, POINTER(pamela.PamHandle)]
         self.code = start(os.fsencode(service), os.fsencode(user), conv, *where, byref(self._handle))
         if self.code != SUCCESS:
-            raise OSError(f"pam_start: code {self.code}")
+            raise RequestError(Reason.INTERNAL, f"PAM did not start: code {self.code}")
 
     def set(self, item: int, value: str) -> None:
-        """Set an item such as pamela.PAM_RHOST. Raises OSError."""
+        """Set an item such as pamela.PAM_RHOST. Raises RequestError."""
         self.code = pamela.PAM_SET_ITEM(self._handle, item, os.fsencode(value))
         if self.code != SUCCESS:
-            raise OSError(f"pam_set_item {item}: code {self.code}")
+            raise RequestError(Reason.INTERNAL, f"PAM did not take item {item}: code {self.code}")
 
     def authenticate(self) -> int:
         """pam_authenticate(3); blocks for the delay after a failure that the stack demands."""

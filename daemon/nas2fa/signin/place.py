@@ -19,7 +19,11 @@ _AMBA_MAJOR, _AMBA_FIRST = 204, 64  # serial lines of ARM boards: ttyAMA0 is 204
 _HVC_MAJOR = 229  # consoles of virtual machines
 _FIRST_SERIAL = 64
 
-_SESSION_SCOPE = re.compile(r"/session-([A-Za-z0-9]+)\.scope(?:/|$)", re.ASCII)
+# Anchored: below user@UID.service a user may name control groups as they like.
+_SESSION_SCOPE = re.compile(
+    r"^[0-9]+:[^:\n]*:/user\.slice/user-[0-9]+\.slice/session-([A-Za-z0-9]+)\.scope(?:/|$)", re.ASCII | re.MULTILINE
+)
+_NUMBER = re.compile(r"-?[0-9]+", re.ASCII)
 _NO_SESSION = 2**32 - 1  # what the kernel's audit says of a process that never logged in
 
 
@@ -30,7 +34,7 @@ def tty_of(stat: str) -> str:
     in parentheses and may hold anything, so the fields are counted from the last one that closes.
     """
     fields = stat.rpartition(")")[2].split()
-    if len(fields) < 5 or not fields[4].lstrip("-").isdecimal():
+    if len(fields) < 5 or not _NUMBER.fullmatch(fields[4]):
         return ""
     number = int(fields[4])
     major, minor = (number >> 8) & 0xFFF, (number & 0xFF) | ((number >> 12) & 0xFFF00)
@@ -51,7 +55,7 @@ def _console_name(major: int, minor: int) -> str:
 
 def session_of(cgroup: str, sessionid: str) -> str:
     """The id of the logind session, from `/proc/PID/cgroup`, else `/proc/PID/sessionid`; empty when there is none."""
-    scope = _SESSION_SCOPE.search(cgroup.rstrip("\n"))
+    scope = _SESSION_SCOPE.search(cgroup)
     if scope:
         return scope[1]
     number = sessionid.strip()

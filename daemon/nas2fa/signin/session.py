@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import suppress
 
 from nas2fa.control import codec
 from nas2fa.control.client import Client
@@ -26,6 +27,7 @@ from nas2fa.signin.caller import Caller, caller_of
 
 SERVICE = "nas2fa"  # the PAM service, /etc/pam.d/nas2fa
 TIME_MAX = 300.0  # seconds for all of a sign-in, thinking included
+LAST_WORD_MAX = 2.0  # seconds for the refusal at the end
 PROMPTS_MAX = 16  # questions of PAM
 TEXT_MAX = 4000  # bytes of a text of PAM, as in the login conversation
 
@@ -55,6 +57,12 @@ class Line:
         """One packet. Raises OSError."""
         self._connection.settimeout(self._left())
         self._connection.sendall(codec.encode(to_json(message)), socket.MSG_NOSIGNAL)
+
+    def end(self, message: Failed) -> None:
+        """The last packet, also when the time is over; whoever has left misses nothing."""
+        with suppress(OSError):
+            self._connection.settimeout(LAST_WORD_MAX)
+            self._connection.sendall(codec.encode(to_json(message)), socket.MSG_NOSIGNAL)
 
     def receive(self) -> dict[str, object]:
         """One packet. Raises ProtocolError, OSError; EOFError when the client left."""
@@ -97,20 +105,13 @@ def serve(connection: socket.socket, paths: Paths, confdir: str | None, trusted:
     try:
         line.send(_signed_in(line, caller_of(connection), paths, confdir, trusted))
     except (RequestError, ProtocolError) as error:
-        _end(line, Failed(error.reason, error.text))
+        line.end(Failed(error.reason, error.text))
     except Unreachable as error:
-        _end(line, Failed(Reason.INTERNAL, f"nas2fad cannot be reached: {error}"))
+        line.end(Failed(Reason.INTERNAL, f"nas2fad cannot be reached: {error}"))
     except TimeoutError:
-        _end(line, Failed(Reason.TIMEOUT, "this took too long"))
+        line.end(Failed(Reason.TIMEOUT, "this took too long"))
     except (EOFError, OSError):
         return
-
-
-def _end(line: Line, message: Failed) -> None:
-    try:
-        line.send(message)
-    except OSError:
-        return  # nobody is there to read it
 
 
 def _signed_in(line: Line, caller: Caller, paths: Paths, confdir: str | None, trusted: frozenset[int]) -> Done:
