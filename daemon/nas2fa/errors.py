@@ -22,7 +22,7 @@ class Reason(StrEnum):
     LOCKED = "LOCKED"  # too many wrong tries from this source
     BUDGET = "BUDGET"  # the day's guesses of this user are used up
     LOCKED_DURABLY = "LOCKED_DURABLY"  # 100 wrong in a row: remote access waits for an admin
-    PASSWORD_REPEATED = "PASSWORD_REPEATED"  # the application answered the code prompt with the password
+    PASSWORD_REPEATED = "PASSWORD_REPEATED"  # noqa: S105  the application answered the code prompt with the password
     ABORTED = "ABORTED"  # the application could not relay the question, or left
     TIMEOUT = "TIMEOUT"  # prompt_timeout passed
     NOT_VERIFIED = "NOT_VERIFIED"  # account guard: this handle passed no code

@@ -263,7 +263,8 @@ def test_new_keys_differ_and_have_160_bits() -> None:
 
 def test_secret_never_shows() -> None:
     secret = Secret(b"very secret bytes")
-    assert "secret bytes" not in f"{secret} {secret!r} {Authenticator(secret)!r} {Credential(1, 'a', (Authenticator(secret),))}"
+    credential = Credential(1, "a", (Authenticator(secret),))
+    assert "secret bytes" not in f"{secret} {secret!r} {Authenticator(secret)!r} {credential!r}"
 
 
 def test_codes_of_the_wizard_are_those_of_the_app() -> None:

@@ -47,15 +47,16 @@ async def _guarded(connection: socket.socket, serve: Callable[[socket.socket], A
         except (ConnectionError, TimeoutError):
             pass  # the peer left or was too slow: nobody to tell
         except Exception as error:  # noqa: BLE001  a defect ends its connection, not the loop
-            # Never the exception's text: it might quote what somebody typed.
-            logger.error("a connection ended by a defect: %s at %s", type(error).__name__, _where(error))
+            logger.error("a connection ended by a defect: %s", defect(error))
 
 
-def _where(error: Exception) -> str:
+def defect(error: Exception) -> str:
+    """The kind of an exception and where it was raised; never its text, which might quote what somebody typed."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return "?" if trace is None else f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+    where = "?" if trace is None else f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+    return f"{type(error).__name__} at {where}"
 
 
 async def receive(connection: socket.socket, limit: int, seconds: float) -> bytes:

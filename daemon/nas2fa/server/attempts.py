@@ -15,6 +15,7 @@ from nas2fa.clock.now import now
 from nas2fa.errors import Reason
 from nas2fa.login.conversation import Attempt, Flow, Verdict, World, converse
 from nas2fa.login.protocol import Hello
+from nas2fa.server.accepting import defect
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class Attempts:
             self._record(attempt, Verdict("deny", Reason.ABORTED))
             raise
         except Exception as error:  # noqa: BLE001  a defect is a refusal, not the end of the daemon
-            logger.error("attempt %s ended by a defect: %s", attempt.id, type(error).__name__)
+            logger.error("attempt %s ended by a defect: %s", attempt.id, defect(error))
             verdict = Verdict("unavailable", Reason.INTERNAL)
         self._record(attempt, verdict)
         return verdict

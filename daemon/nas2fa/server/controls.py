@@ -11,7 +11,7 @@ from typing import Any, Final
 from nas2fa.clock.now import now
 from nas2fa.control import codec, messages, verbs
 from nas2fa.errors import Nas2faError, ProtocolError, Reason, RequestError
-from nas2fa.server.accepting import receive, send
+from nas2fa.server.accepting import defect, receive, send
 from nas2fa.server.peers import Peer, Places, peer_of
 from nas2fa.server.verbs import VERBS, Desk
 from nas2fa.steps import Answer, Ask, Durable, OffLoop, Show, Tell
@@ -57,6 +57,10 @@ class Controls:
             return False
         try:
             verb = verbs.find(request.verb)
+        except RequestError as error:
+            await self._say(connection, messages.Failed(str(error.reason), error.text))
+            return True
+        try:
             args = verbs.check_args(verb, request.args)
             verbs.check_caller(verb, peer.uid, args)
             result = await self._run(connection, VERBS[verb.name](self._desk, peer, args))
@@ -66,7 +70,7 @@ class Controls:
         except (ConnectionError, TimeoutError):
             raise
         except Exception as error:  # noqa: BLE001  a defect ends its request, not the daemon
-            logger.error("the request %s ended by a defect: %s", request.verb[:32], type(error).__name__)
+            logger.error("the request %s ended by a defect: %s", verb.name, defect(error))
             text = "The daemon met a defect of its own; see its journal."
             await self._say(connection, messages.Failed(str(Reason.INTERNAL), text))
             return False

@@ -26,7 +26,7 @@ WAITS_MAX: Final = 8  # and after so many the write has failed
 
 ROOT_OPEN: Final = 256  # conversations on login.sock in all
 CONSOLE_RESERVE: Final = 16  # of them kept for the console
-ROOT_PER_UID: Final = 8  # for one target user
+ROOT_PER_UID: Final = 16  # for one target user
 OWN_OPEN: Final = 64  # conversations on user.sock in all
 OWN_PER_UID: Final = 4  # for one peer
 

@@ -29,7 +29,7 @@ def _bound(path: str, mode: int) -> socket.socket:
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         os.makedirs(folder)
-    os.chmod(folder, 0o755)  # a private instance only: everybody must reach user.sock, whatever the umask
+    os.chmod(folder, 0o755)  # noqa: S103  a private instance only: everybody must reach user.sock, whatever the umask
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     fresh = f"{path}.new"
     if os.path.lexists(fresh):

@@ -24,7 +24,7 @@ from nas2fa.server.attempts import Attempts
 from nas2fa.server.peers import Peer
 from nas2fa.server.world import StoreWorld
 from nas2fa.steps import OffLoop
-from nas2fa.store.records import Credential
+from nas2fa.store.records import Credential, Instant, UserState
 
 OWN_SERVICE: Final = "nas2fa"  # what the journal calls a code asked by the command itself
 
@@ -106,8 +106,7 @@ def user_list(desk: Desk, peer: Peer, args: Args) -> Act:
     """All records, in pages; reading them is the writer thread's work."""
     names: list[tuple[int, str]] = yield OffLoop(desk.world.credentials.names)
     moment = now()
-    rows = (views.row(*_with_fault(desk, uid, user), moment) for uid, user in names)  # type: ignore[arg-type]
-    yield from paged(rows)
+    yield from paged(_row(desk, uid, user, moment) for uid, user in names)
     return {"total": len(names)}
 
 
@@ -252,7 +251,12 @@ def _fresh_code(desk: Desk, peer: Peer, args: Args) -> Generator[Any, Any, str]:
     return str(args["user"]) if peer.is_root else desk.world.load(args["uid"], None).user
 
 
-def _with_fault(desk: Desk, uid: int, user: str) -> tuple[Credential, Any, StoreError | None]:
+def _row(desk: Desk, uid: int, user: str, moment: Instant) -> dict[str, Any]:
+    credential, state, fault = _with_fault(desk, uid, user)
+    return views.row(credential, state, moment, fault)
+
+
+def _with_fault(desk: Desk, uid: int, user: str) -> tuple[Credential, UserState, StoreError | None]:
     """The record as far as it can be told; a broken one is shown as empty, with its fault."""
     try:
         return desk.world.load(uid, user or None), desk.world.state(uid), None

@@ -31,6 +31,7 @@ class StoreWorld:
         self.states = state
         self._writer = ThreadPoolExecutor(1, "writer")  # one, so that writes of a record never overtake each other
         self._wake = asyncio.Event()
+        self._waiting: set[int] = set()  # uids whose marks are to be written
 
     def rules(self) -> Rules:
         """The configuration of this moment, as the conversation needs it."""
@@ -92,21 +93,23 @@ class StoreWorld:
         return await self.off_loop(self._flush_work(uid))
 
     async def off_loop(self, work: Callable[[], T]) -> T:
-        """Run blocking work in the writer's thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+        """Run blocking work in the writer's thread. Once asked for it is done, even if nobody waits any more."""
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writer, work))
 
     async def write_behind(self) -> None:
         """Forever: carry to the disk what was put, in the order it came, together where it came together."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            for uid in self.states.take_dirty():
+            self._waiting |= self.states.take_dirty()
+            while self._waiting:  # taken one by one: at a stop, `close` finds those whose turn has not come
+                uid = self._waiting.pop()
                 if not await self.off_loop(self._flush_work(uid)):
                     audit.emit(audit.Event.STORE_FAULT, uid=uid, reason=Reason.WRITE_FAILED)
 
     def close(self) -> None:
         """At SIGTERM: the marks that are still only in /run go to disk, then the writer ends."""
-        for uid in self.states.take_dirty():
+        for uid in self._waiting | self.states.take_dirty():
             self._writer.submit(self._flush_work(uid))
         self._writer.shutdown(wait=True)
 

@@ -116,7 +116,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """One checked wrong try against the day's budget. `at` is CLOCK_BOOTTIME of this state, `cost` codes acceptable then."""
+    """One checked wrong try against the day's budget: when (CLOCK_BOOTTIME), how many codes were acceptable then."""
 
     at: float
     cost: int
@@ -127,7 +127,7 @@ class Guess:
 class UserState:
     """What happened to one user since. All but `tallies` is also kept on disk (store/marks.py)."""
 
-    used: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # Secret.fingerprint() -> last accepted step
+    used: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # fingerprint -> last accepted step
     tallies: Mapping[str, Tally] = field(default_factory=lambda: MappingProxyType({}))  # source -> Tally
     guesses: tuple[Guess, ...] = ()
     wrong_in_row: int = 0
