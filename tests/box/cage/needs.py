@@ -1,0 +1,74 @@
+"""What nas2fad (argument `nas2fad`) and nas2fa-signin (`signin`) must be able to do in their cages."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+
+from cage.calls import connect, in_child, read, read_clock, report
+
+
+def replace_file(folder: str) -> None:
+    """Write a file as the store does: beside it, synced, renamed, the directory synced."""
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open("probe.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory)
+    os.write(descriptor, b"probe")
+    os.fsync(descriptor)
+    os.close(descriptor)
+    os.rename("probe.new", "probe", src_dir_fd=directory, dst_dir_fd=directory)
+    os.fsync(directory)
+    os.unlink("probe", dir_fd=directory)
+    os.close(directory)
+
+
+def use_libraries() -> None:
+    """Import what nas2fad imports, and speak to the journal and to PID 1."""
+    sys.path.append("/usr/lib/python3/dist-packages")
+    import pyotp  # noqa: PLC0415 (the path first)
+    from systemd import journal  # noqa: PLC0415
+
+    pyotp.TOTP("GEZDGNBVGY3TQOJQ").at(0)
+    journal.sendv("MESSAGE=from inside the cage", "CAGE_PROBE=1")
+    connect("/run/systemd/notify", socket.SOCK_DGRAM)
+
+
+def run_unix_chkpwd() -> None:
+    """As pam_unix runs it: may alice log in? It succeeds only if it can read /etc/shadow too."""
+    in_child(lambda: os.execv("/usr/sbin/unix_chkpwd", ["unix_chkpwd", "alice", "chkexpiry"]))
+
+
+def run_thread() -> None:
+    """Slow writes go to a thread."""
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
+
+
+NAS2FAD: dict[str, Callable[[], object]] = {
+    "ask the kernel about the clock": read_clock,
+    "state": lambda: replace_file("/run/nas2fa/state"),
+    "credentials": lambda: replace_file("/var/lib/nas2fa/users"),
+    "register": lambda: replace_file("/etc/nas2fa"),
+    "machine id": lambda: read("/etc/machine-id"),
+    "time zone": lambda: read("/etc/localtime"),
+    "boot id": lambda: bytes.fromhex(os.environ["NAS2FA_BOOT_ID"]),
+    "libraries": use_libraries,
+    "a thread": run_thread,
+}
+
+SIGNIN: dict[str, Callable[[], object]] = {
+    "shadow": lambda: read("/etc/shadow"),
+    "unix_chkpwd": run_unix_chkpwd,
+    "control socket": lambda: connect("/run/nas2fa/control.sock", socket.SOCK_SEQPACKET),
+    "login socket": lambda: connect("/run/nas2fa/login.sock", socket.SOCK_SEQPACKET),
+    "process of the caller": lambda: read("/proc/1/stat"),
+    "sessions": lambda: read("/run/systemd/sessions"),
+    "memory for a callback of C": lambda: ctypes.CFUNCTYPE(ctypes.c_int)(int),
+}
+
+if __name__ == "__main__":
+    report({"nas2fad": NAS2FAD, "signin": SIGNIN}[sys.argv[1]])
