@@ -1,0 +1,198 @@
+"""What the module tells the daemon, and what it keeps to itself."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_daemon import READ, FakeDaemon
+from pam_client import BUILDS, PRODUCTION, Pam, PamStack, make_programs
+
+AUTH = "auth [default=done] OURS SOCKET"
+ACCOUNT = "account [default=done] OURS SOCKET"
+GUARD = f"{ACCOUNT} guard"
+ASK = b"sCode: "
+FIELDS = ("phase", "service", "uid", "user", "rhost", "tty", "ruser", "first", "verified")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs() -> None:
+    make_programs()
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A short path: that of a socket has 107 bytes at most."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_all_fields(directory: Path, build: str) -> None:
+    stack = PamStack(directory, BUILDS[build]).write(AUTH)
+    key = "publickey ssh-ed25519 AAAA"
+    items = ("rhost=192.0.2.7", "tty=ssh", "ruser=bob", f"env=SSH_AUTH_INFO_0={key}")
+    with FakeDaemon(stack.socket, [READ, b"Vdeny"]) as daemon:
+        stack.run("daemon", *items, "auth")
+    assert dict(zip(FIELDS, daemon.hello, strict=True)) == {
+        "phase": "auth",
+        "service": "sshd",
+        "uid": "1",
+        "user": "daemon",
+        "rhost": "192.0.2.7",
+        "tty": "ssh",
+        "ruser": "bob",
+        "first": key,
+        "verified": "",
+    }
+
+
+def test_unset_items_are_empty(directory: Path) -> None:
+    stack = PamStack(directory).write(AUTH)
+    with FakeDaemon(stack.socket, [READ, b"Vdeny"]) as daemon:
+        stack.run("root", "auth")
+    assert daemon.hello == ["auth", "sshd", "0", "root", "", "", "", "", ""]
+
+
+def test_first_factor_is_cut_at_255_bytes(directory: Path) -> None:
+    stack = PamStack(directory).write(AUTH)
+    with FakeDaemon(stack.socket, [READ, b"Vdeny"]) as daemon:
+        stack.run("daemon", f"env=SSH_AUTH_INFO_0=publickey {'k' * 6000}", "auth")
+    assert daemon.hello[FIELDS.index("first")] == f"publickey {'k' * 245}"
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("item", ["rhost", "tty", "ruser"])
+def test_item_that_does_not_fit_refuses(directory: Path, build: str, item: str) -> None:
+    stack = PamStack(directory, BUILDS[build]).write(AUTH, ACCOUNT)
+    with FakeDaemon(stack.socket, [READ], [READ]) as daemon:
+        outcome = stack.run("daemon", f"{item}={'h' * 4096}", "auth", "account")
+    assert outcome.codes("auth") == [Pam.AUTH_ERR]
+    assert outcome.codes("account") == [Pam.PERM_DENIED]
+    assert daemon.received == [[], []]
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_longest_hello(directory: Path, build: str) -> None:
+    stack = PamStack(directory, BUILDS[build]).write(AUTH)
+    fixed = len("H1auth\0sshd\0" "1\0daemon\0" "\0\0\0\0\0")
+    with FakeDaemon(stack.socket, [READ, b"Vdeny"], [READ]) as daemon:
+        # snprintf needs a byte for its own end
+        stack.run("daemon", f"rhost={'h' * (4095 - fixed)}", "auth")
+        stack.run("daemon", f"rhost={'h' * (4096 - fixed)}", "auth")
+    assert [len(packet) for packet in daemon.received[0]] == [4095]
+    assert daemon.received[1] == []
+
+
+@pytest.mark.parametrize("user", ["u" * 257, "u" * 5000, "é" * 129])
+def test_user_name_over_256_bytes_is_never_sent(directory: Path, user: str) -> None:
+    stack = PamStack(directory).write(f"{AUTH} decoy", ACCOUNT)
+    outcome = stack.run(user, "auth", "account")
+    assert outcome.codes("auth") == [Pam.AUTH_ERR]
+    assert outcome.codes("account") == [Pam.PERM_DENIED]
+    assert not any(user in line for line in outcome.all("log"))
+
+
+@pytest.mark.parametrize("user", ["../../etc/passwd", "a\\b", "a\nb", "ü\u202e", "u" * 256])
+def test_odd_user_name_reaches_the_decoy_as_typed(directory: Path, user: str) -> None:
+    stack = PamStack(directory).write(f"{AUTH} decoy")
+    with FakeDaemon(stack.socket, [READ, b"Vdeny"]) as daemon:
+        outcome = stack.run(user, "auth")
+    assert daemon.hello[2:4] == ["", user]
+    assert outcome.all("log") == []
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_verified_lasts_for_the_user_of_the_handle(directory: Path, build: str) -> None:
+    stack = PamStack(directory, BUILDS[build]).write(AUTH, GUARD)
+    calls = ("auth", "account", "user=bin", "account", "user=daemon", "account", "auth", "account")
+    scripts = ([READ, ASK, READ, b"Vallow"], *([[READ, b"Vignore"]] * 3), [READ, b"Vdeny"], [READ, b"Vdeny"])
+    with FakeDaemon(stack.socket, *scripts) as daemon:
+        outcome = stack.run("daemon", *calls, "answer=123456")
+    hellos = [packets[0][2:-1].decode().split("\0") for packets in daemon.received]
+    seen = [(hello[0], hello[3], hello[8]) for hello in hellos]
+    assert seen == [
+        ("auth", "daemon", ""),
+        ("guard", "daemon", "1"),
+        ("guard", "bin", ""),
+        ("guard", "daemon", "1"),
+        ("auth", "daemon", ""),  # cleared when auth begins
+        ("guard", "daemon", ""),
+    ]
+    assert outcome.codes("account") == [Pam.IGNORE] * 3 + [Pam.PERM_DENIED]
+
+
+@pytest.mark.parametrize("word", [b"Vpass", b"Vdeny", b"Vlocked", b"Vunavailable"])
+def test_only_allow_verifies(directory: Path, word: bytes) -> None:
+    stack = PamStack(directory).write(AUTH, GUARD)
+    with FakeDaemon(stack.socket, [READ, word], [READ, b"Vdeny"]) as daemon:
+        stack.run("daemon", "auth", "account")
+    assert daemon.received[1][0].endswith(b"\0\0\0")
+
+
+def test_allow_in_the_account_phase_does_not_verify(directory: Path) -> None:
+    stack = PamStack(directory).write(GUARD)
+    with FakeDaemon(stack.socket, [READ, b"Vallow"], [READ, b"Vdeny"]) as daemon:
+        outcome = stack.run("daemon", "account", "account")
+    assert outcome.codes("account") == [Pam.SUCCESS, Pam.PERM_DENIED]
+    assert all(packets[0].endswith(b"\0\0\0") for packets in daemon.received)
+
+
+PASSWORD = "auth requisite PASSWORD right"
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize(("word", "code"), [(b"Vallow", Pam.AUTH_ERR), (b"Vpass", Pam.AUTH_ERR), (b"Vdeny", Pam.AUTH_ERR)])
+def test_repeated_password_never_leaves(directory: Path, build: str, word: bytes, code: Pam) -> None:
+    """sshd's `password` method answers every question with the password."""
+    stack = PamStack(directory, BUILDS[build]).write(PASSWORD, AUTH)
+    with FakeDaemon(stack.socket, [READ, ASK, READ, ASK, READ, word]) as daemon:
+        outcome = stack.run("daemon", "auth", "to:Password: =right", "to:Code: =right")
+    assert outcome.code is code
+    assert daemon.answers == [b"P", b"P"]
+
+
+def test_code_after_a_repeated_password(directory: Path) -> None:
+    stack = PamStack(directory).write(PASSWORD, AUTH)
+    with FakeDaemon(stack.socket, [READ, ASK, READ, ASK, READ, b"Vallow"]) as daemon:
+        outcome = stack.run("daemon", "auth", "to:Password: =right", "answer=right", "answer=123456")
+    assert outcome.code is Pam.SUCCESS
+    assert daemon.answers == [b"P", b"R123456"]
+
+
+@pytest.mark.parametrize("answer", ["", " 123 456 ", "12\n34", "١٢٣٤٥٦", "\x1b[2J", "a" * 511])
+def test_answer_goes_as_it_is_typed(directory: Path, answer: str) -> None:
+    stack = PamStack(directory).write(AUTH)
+    with FakeDaemon(stack.socket, [READ, b"oName: ", READ, b"Vdeny"]) as daemon:
+        outcome = stack.run("daemon", "auth", f"answer={answer}")
+    assert daemon.answers == [b"R" + answer.encode()]
+    assert outcome.all("on") == ["Name: "]
+
+
+@pytest.mark.parametrize("script", [[READ, ASK, READ, b"Vdeny"], [READ, ASK, READ], [READ, ASK, READ, b"z"]])
+def test_log_holds_packet_types_only(directory: Path, script: list[bytes]) -> None:
+    stack = PamStack(directory).write(PASSWORD, f"{AUTH} debug")
+    with FakeDaemon(stack.socket, script):
+        outcome = stack.run("daemon", "auth", "answer=right", "answer=314159")
+    log = "\n".join(outcome.all("log"))
+    assert "got 0x73" in log
+    assert "sent 'R'" in log
+    assert "314159" not in log
+    assert "right" not in log
+
+
+def test_quiet_without_debug(directory: Path) -> None:
+    stack = PamStack(directory).write(AUTH)
+    with FakeDaemon(stack.socket, [READ, ASK, READ, b"Vdeny"]):
+        assert stack.run("daemon", "auth", "answer=1").all("log") == []
+
+
+@pytest.mark.parametrize(("user_option", "name"), [((), "login.sock"), (("unshare", "--map-user=1000"), "user.sock")])
+def test_socket_is_chosen_by_effective_uid(directory: Path, user_option: tuple[str, ...], name: str) -> None:
+    """In a mount namespace of its own, where /run is an empty directory: the box may have a real nas2fad."""
+    stack = PamStack(directory, PRODUCTION).write("auth [default=done] OURS")
+    (directory / "run").mkdir()
+    own_run = ("unshare", "-m", "sh", "-c", 'mount --bind "$0" /run && exec "$@"', str(directory / "run"))
+    outcome = stack.run("daemon", "auth", wrapper=(*own_run, *user_option))
+    assert outcome.code is Pam.AUTHINFO_UNAVAIL
+    assert outcome.all("log")[0].endswith(f"/run/nas2fa/{name}: No such file or directory")
