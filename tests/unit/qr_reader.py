@@ -1,4 +1,4 @@
-"""Reads QR codes off a captured screen: the text becomes a picture as a terminal would draw it, zbar reads the picture."""
+"""Reads QR codes off a captured screen: the text becomes the picture a terminal would draw, zbar reads that."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLOCKS = {" ": (0, 0), "▀": (1, 0), "▄": (0, 1), "█": (1, 1)}
 
 
 def read_screen(lines: Sequence[str], ink: int, ground: int) -> list[str]:
-    """What zbar reads when letters are drawn in `ink` on `ground` (0 black, 255 white); other letters are grey specks."""
+    """What zbar reads when letters are drawn in `ink` on `ground` (0 black, 255 white); other letters are specks."""
     width, height = max(SCREEN[0], *map(len, lines)), max(SCREEN[1], len(lines))
     image = Image.new("L", (width, 2 * height), ground)
     for row, line in enumerate(lines):

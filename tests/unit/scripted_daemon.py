@@ -80,7 +80,8 @@ class ScriptedDaemon:
         self._path.unlink()
         if kind is None:
             assert self._fault is None, self._fault
-            assert not self._thread.is_alive() and not self._script, f"not played: {self._script}"
+            assert not self._script, f"not played: {self._script}"
+            assert not self._thread.is_alive()
 
     def _play(self) -> None:
         try:
@@ -89,7 +90,7 @@ class ScriptedDaemon:
                 connection.settimeout(PATIENCE)
                 with connection:
                     self._serve(connection)
-        except Exception as error:
+        except (OSError, ValueError, AssertionError) as error:
             self._fault = f"{type(error).__name__}: {error}; left of the script: {self._script}"
 
     def _serve(self, connection: socket.socket) -> None:

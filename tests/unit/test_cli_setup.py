@@ -89,7 +89,7 @@ def test_the_whole_way_in_the_order_of_the_wizard(tmp_path) -> None:
             child.expect(r"\s+".join(pair))
         child.expect_exact("Type yes when you have saved them: ")
         child.sendline("yes")
-        child.expect_exact("log out and log in again. First comes your password, as always, then the code")
+        child.expect_exact("log out and log in again. First comes your password")
         assert ended(child) == 0
 
 

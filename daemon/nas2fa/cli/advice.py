@@ -1,6 +1,12 @@
-"""What a person can do next after a refusal: a sentence for each reason that has one."""
+"""What a person reads when something ended badly: what happened, then what to do next; and the exit code for it."""
 
-from nas2fa.errors import Reason
+from __future__ import annotations
+
+from nas2fa.cli import terminal
+from nas2fa.errors import Nas2faError, Reason, Unreachable
+from nas2fa.shown import shown
+
+REFUSED, UNREACHABLE = 1, 3  # exit codes
 
 _REPAIR = "An administrator should run: nas2fa repair"
 _NEXT_CODE = "Wait until the app shows a new code, then try again."
@@ -29,3 +35,15 @@ ADVICE: dict[Reason, str] = {
     Reason.STALE: "Somebody else changed this user at the same moment: try again.",
     Reason.INTERNAL: "This is a defect of nas2fa. The journal holds more: journalctl -u nas2fad",
 }
+
+
+def complain(error: Nas2faError | Unreachable) -> int:
+    """Say it on standard error; returns the exit code."""
+    if isinstance(error, Unreachable):
+        terminal.warn(f"nas2fa: the daemon nas2fad cannot be reached at {shown(str(error), terminal.TEXT_MAX)}")
+        terminal.warn("Look at: systemctl status nas2fad (a private one is started by: nas2fad --root DIR)")
+        return UNREACHABLE
+    terminal.warn(f"nas2fa: {shown(error.text, terminal.TEXT_MAX)} ({error.reason})")
+    if error.reason in ADVICE:
+        terminal.warn(ADVICE[error.reason])
+    return REFUSED

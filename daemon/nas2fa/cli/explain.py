@@ -55,7 +55,7 @@ def _line(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _print_trace(found: Mapping[str, Any]) -> None:
-    tables.print_pairs(dict(zip(HEAD, _line(found), strict=True)))
+    tables.print_pairs(list(zip(HEAD, _line(found), strict=True)))
     terminal.say()
     for step in found["trace"]:
         terminal.say(f"  {shown(str(step), terminal.TEXT_MAX)}")

@@ -13,12 +13,11 @@ import click
 
 from nas2fa import __version__
 from nas2fa.cli import terminal
-from nas2fa.cli.advice import ADVICE
+from nas2fa.cli.advice import REFUSED, complain
 from nas2fa.cli.box import Box
-from nas2fa.errors import Nas2faError, RequestError, Unreachable
-from nas2fa.shown import shown
+from nas2fa.errors import Nas2faError, Unreachable
 
-DONE, REFUSED, USAGE, UNREACHABLE = range(4)
+DONE, USAGE = 0, 2
 
 COMMANDS = {  # name: (module in nas2fa.cli, what it does in one line, so that --help loads nothing)
     "setup": ("setup", "Set up 2-step verification, step by step."),
@@ -82,27 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return USAGE
-    except RequestError as error:
-        _refused(error)
-        return REFUSED
-    except Nas2faError as error:
-        terminal.warn(f"nas2fa: {shown(error.text, terminal.TEXT_MAX)}")
-        return REFUSED
-    except Unreachable as error:
-        terminal.warn(f"nas2fa: the daemon nas2fad cannot be reached at {shown(str(error), terminal.TEXT_MAX)}")
-        terminal.warn("Look at: systemctl status nas2fad (a private one is started by: nas2fad --root DIR)")
-        return UNREACHABLE
+    except (Nas2faError, Unreachable) as error:
+        return complain(error)
     except (click.Abort, KeyboardInterrupt):
         terminal.warn("\nNothing was changed.")
         return REFUSED
     except BrokenPipeError:  # `nas2fa user list | head`
         sys.stderr.close()
         return REFUSED
-
-
-def _refused(error: RequestError) -> None:
-    """What happened, then what to do next."""
-    terminal.warn(f"nas2fa: {shown(error.text, terminal.TEXT_MAX)} ({error.reason})")
-    advice = ADVICE.get(error.reason)
-    if advice:
-        terminal.warn(advice)

@@ -26,18 +26,19 @@ def status(box: Box, user: str | None, as_json: bool) -> None:
     if as_json:
         tables.print_json(found)
     else:
-        print_status(found)
+        tables.print_pairs(status_lines(found))
 
 
-def print_status(found: Mapping[str, Any]) -> None:
-    """The status of one user, for a person."""
-    pairs = {"User": f"{found['user']} (uid {found['uid']})", "2-step verification": _state(found)}
-    for authenticator in found["authenticators"]:
-        pairs["Authenticator"] = _authenticator(authenticator)
-    pairs["Recovery codes left"] = str(found["recovery_left"])
-    pairs["Last accepted code"] = tables.moment(found["last_ok"]) or "never"
-    pairs["Locked"] = tables.locked(found["locked"])
-    tables.print_pairs(pairs)
+def status_lines(found: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """The status of one user: names and values."""
+    return [
+        ("User", f"{found['user']} (uid {found['uid']})"),
+        ("2-step verification", _state(found)),
+        *(("Authenticator", _authenticator(authenticator)) for authenticator in found["authenticators"]),
+        ("Recovery codes left", found["recovery_left"]),
+        ("Last accepted code", tables.moment(found["last_ok"]) or "never"),
+        ("Locked", tables.locked(found["locked"])),
+    ]
 
 
 def _state(found: Mapping[str, Any]) -> str:

@@ -51,8 +51,9 @@ def codes_of(thing: Show) -> list[str]:
 def print_codes(codes: Sequence[str]) -> None:
     """Two columns, with what they are for."""
     terminal.say()
-    terminal.say("Your recovery codes. Each one works once, in place of a code, when the phone is lost or broken.")
-    terminal.say("They are shown this once: print them or write them down, and keep them away from the phone.")
+    terminal.say("Your recovery codes. Each one works once, in place of a code, when the phone is")
+    terminal.say("lost or broken. They are shown this once: print them or write them down, and")
+    terminal.say("keep them away from the phone.")
     terminal.say()
     half = (len(codes) + 1) // 2
     for row in range(half):

@@ -63,14 +63,14 @@ def health(box: Box, as_json: bool) -> int:
         tables.print_json(found)
     else:
         tables.print_pairs(
-            {
-                "Version": found["version"],
-                "Process": found["pid"],
-                "Started": tables.moment(found["started"]),
-                "Store": found["store"],
-                "Configuration": found["config"],
-                "Clock synchronised": found["clock"].get("synchronised", "unknown"),
-                "Open conversations": found["open"],
-            }
+            [
+                ("Version", found["version"]),
+                ("Process", found["pid"]),
+                ("Started", tables.moment(found["started"])),
+                ("Store", found["store"]),
+                ("Configuration", found["config"]),
+                ("Clock synchronised", found["clock"].get("synchronised")),
+                ("Open conversations", found["open"]),
+            ]
         )
     return 0 if found["store"] == found["config"] == "ok" else 1

@@ -7,6 +7,7 @@ import os
 import click
 
 from nas2fa.cli import terminal
+from nas2fa.cli.advice import complain
 from nas2fa.cli.box import Account, Box, PlainRelay, account
 from nas2fa.cli.wizard import WizardRelay
 from nas2fa.errors import Reason, RequestError, Unreachable
@@ -31,10 +32,10 @@ def setup(box: Box, name: str | None, invite: str, label: str) -> int:
         _set_up(box, whom, {"invite": invite, "label": label}, relay)
     except KeyboardInterrupt:
         terminal.warn("\n" + _what_changed(box, whom, relay))
-    except (RequestError, Unreachable):
+    except (RequestError, Unreachable) as error:
+        code = 1 if relay.left else complain(error)  # who left knows why
         terminal.warn(_what_changed(box, whom, relay))
-        if not relay.left:  # else the person knows the reason: they left
-            raise
+        return code
     else:
         return 0
     return 1
@@ -105,6 +106,7 @@ def _what_changed(box: Box, whom: Account, relay: WizardRelay) -> str:
 def _farewell(whom: Account) -> None:
     terminal.say()
     terminal.say(f"That is all: 2-step verification is on for {shown(whom.user)}.")
-    terminal.say("See it work: log out and log in again. First comes your password, as always, then the code that the")
-    terminal.say("app shows at that moment. (Not the code from just now: each one is good for one login.)")
-    terminal.say("If something is not right, a session that is still open can switch it off: nas2fa disable")
+    terminal.say("See it work: log out and log in again. First comes your password, as always,")
+    terminal.say("then the code that the app shows at that moment. (Not the code from just now:")
+    terminal.say("each one is good for one login.) If something is not right, a session that is")
+    terminal.say("still open can switch it off: nas2fa disable")

@@ -26,10 +26,10 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         say("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
-def print_pairs(pairs: Mapping[str, Any]) -> None:
+def print_pairs(pairs: Sequence[tuple[str, object]]) -> None:
     """One `name  value` a line."""
-    width = max(map(len, pairs))
-    for name, value in pairs.items():
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
         say(f"{name.ljust(width)}  {cell(value, 200)}")
 
 

@@ -11,7 +11,7 @@ from nas2fa.cli import tables, terminal
 from nas2fa.cli.add import add
 from nas2fa.cli.advice import ADVICE
 from nas2fa.cli.box import Box, account, recorded_account
-from nas2fa.cli.own import print_status
+from nas2fa.cli.own import status_lines
 from nas2fa.shown import shown
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -67,8 +67,8 @@ def show(box: Box, name: str, as_json: bool) -> None:
     if fault:
         terminal.say(f"Fault: {shown(fault['reason'])}: {shown(fault['text'], terminal.TEXT_MAX)}")
         terminal.say(ADVICE.get(fault["reason"], "Run: nas2fa repair"))
-    print_status(found)
-    tables.print_pairs({"Wrong in a row": found["wrong_in_row"], "Invited until": tables.moment(found["invite_until"])})
+    more = [("Wrong in a row", found["wrong_in_row"]), ("Invited until", tables.moment(found["invite_until"]))]
+    tables.print_pairs([*status_lines(found), *more])
     _print_tallies(found)
 
 
