@@ -96,7 +96,8 @@ def test_pamtester_as_a_screen_locker(box: Box, alice: Person) -> None:
 PAMELA = """
 import sys, pamela
 name, *answers = sys.stdin.read().splitlines()
-handle = pamela.pam_start('login', name, conv_func=pamela.new_simple_password_conv(answers, 'utf-8'))
+conversation = pamela.new_simple_password_conv(answers, 'utf-8')  # libpam calls it later: it must live on
+handle = pamela.pam_start('login', name, conv_func=conversation)
 print('refused' if pamela.PAM_AUTHENTICATE(handle, 0) else 'in')
 """
 

@@ -24,7 +24,7 @@ def hierarchies() -> list[Path]:
 
 def create(name: str) -> list[Path]:
     """Make the group of box `name` in each hierarchy. Raises OSError where /sys/fs/cgroup is read-only."""
-    groups = [hierarchy / f"{PREFIX}{name}" for hierarchy in hierarchies()]
+    groups = named(name)
     for group in groups:
         group.mkdir(exist_ok=True)
     return groups
@@ -32,7 +32,7 @@ def create(name: str) -> list[Path]:
 
 def remove(groups: list[Path]) -> None:
     """Remove groups and the empty ones below them; a group with a process in it stays."""
-    for group in groups:
+    for group in filter(Path.is_dir, groups):
         for below in sorted(group.rglob("*"), reverse=True):
             if below.is_dir():
                 with contextlib.suppress(OSError):
@@ -41,7 +41,6 @@ def remove(groups: list[Path]) -> None:
             group.rmdir()
 
 
-def sweep() -> None:
-    """Remove what boxes of a killed run left behind. A group in use refuses its rmdir(2)."""
-    for hierarchy in hierarchies():
-        remove(list(hierarchy.glob(f"{PREFIX}*")))
+def named(name: str) -> list[Path]:
+    """Where the group of box `name` is, or would be, in each hierarchy."""
+    return [hierarchy / f"{PREFIX}{name}" for hierarchy in hierarchies()]

@@ -90,7 +90,7 @@ def configure_sshd(box: Box, text: str) -> None:
     """
     newer = box.run("sshd -T -o PerSourcePenalties=no", check=False).returncode == 0
     box.write("/etc/ssh/sshd_config.d/00-nas2fa-test.conf", text + (_SSHD_PENALTIES if newer else ""))
-    box.run("sshd -t && systemctl reload-or-restart ssh")
+    box.run("sshd -t && systemctl restart ssh")
 
 
 @dataclass

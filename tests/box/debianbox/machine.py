@@ -19,7 +19,7 @@ from pexpect.fdpexpect import fdspawn
 
 from . import cgroups
 from .nspawn import Boot, BoxError, Disk
-from .roots import CACHE
+from .roots import CACHE, one_builder
 
 COMMAND_LIMIT = 120.0
 """Seconds for one command in the box, so that a hung login fails its test instead of the run."""
@@ -54,10 +54,9 @@ class Box:
         require_nspawn()
         self.name = f"box{os.getpid()}x{next(_serial)}"
         self._binds = list(binds)
-        self._keep = keep
         self._console = console
-        self._scratch = keep or _scratch_folder(self.name)
-        self._disk = Disk(tuple(lower), self._scratch)
+        self._scratch = _scratch_folder(self.name)
+        self._disk = Disk(tuple(lower), keep or self._scratch)
         self._groups: list[Path] = []
         self._boot: Boot | None = None
 
@@ -227,8 +226,7 @@ class Box:
             self._boot.kill()
             self._boot = None
         cgroups.remove(self._groups)
-        if self._keep is None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 def require_nspawn() -> None:
@@ -245,12 +243,13 @@ def require_nspawn() -> None:
 def _scratch_folder(name: str) -> Path:
     """An empty directory for a box's changes, held by a lock that ends with this process."""
     parent = _scratch_parent()
-    parent.mkdir(parents=True, exist_ok=True)
-    _sweep(parent)
-    folder = parent / name
-    folder.mkdir()
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with one_builder(parent):
+        parent.mkdir(exist_ok=True)
+        _sweep(parent)
+        folder = parent / name
+        folder.mkdir()
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
     _held.append(descriptor)
     return folder
 
@@ -266,14 +265,14 @@ def _scratch_parent() -> Path:
 
 
 def _sweep(parent: Path) -> None:
-    """Delete what the boxes of a killed run left: nobody holds the lock of those."""
+    """Remove what the boxes of a killed run left: nobody holds the lock of those."""
     for folder in parent.iterdir():
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
         except BlockingIOError:
-            pass
+            continue
         finally:
             os.close(descriptor)
-    cgroups.sweep()
+        cgroups.remove(cgroups.named(folder.name))
+        shutil.rmtree(folder, ignore_errors=True)
