@@ -31,7 +31,7 @@ ALLOWED = {
     "": set(),
 }
 PURE = ("login", "factors", "steps", "errors", "texts", "shown", "store.records", "control.codec", "control.verbs")
-IMPURE = {"os", "socket", "time", "logging", "asyncio", "subprocess", "threading", "select", "systemd", "io", "pathlib"}
+IMPURE = {"os", "socket", "time", "logging", "asyncio", "subprocess", "threading", "select", "systemd", "io"}
 OUTSIDE = {
     "cli": {"click", "segno", "systemd"},
     "signin": {"pamela"},

@@ -47,7 +47,7 @@ def guesses_in_a_day(authenticators: int, source_of, seconds: float) -> tuple[in
     now = NOON
     while now.boot < NOON.boot + DAY:
         before = state
-        state, outcome = judge(credential, state, wrong(now), source_of(tries), now, lambda *_: 0, LIMITS)
+        state, _ = judge(credential, state, wrong(now), source_of(tries), now, lambda *_: 0, LIMITS)
         if state.guesses != before.guesses:
             tries += 1
             costs += 3 * authenticators
@@ -109,6 +109,38 @@ def test_quiet_sources_are_forgotten_so_a_state_stays_small() -> None:
         state = count_failure(state, Source(f"s{n}", "remote"), n * 10_000.0, 3, LIMITS)
     assert len(state.tallies) == 1
     assert len(state.guesses) < 10
+
+
+def test_refused_tries_from_ever_new_addresses_do_not_make_the_state_grow() -> None:
+    state = failed(EMPTY_STATE, [n * 0.001 for n in range(100)])
+    for n in range(500):
+        state = lockout.count_refused(state, Source(f"2001:db8:{n:x}::/64", "remote"))
+    assert set(state.tallies) == {HERE.key, lockout.OTHERS}
+    assert state.tallies[lockout.OTHERS].refused == 500
+
+
+def test_years_of_resets_and_early_codes_do_not_make_the_state_grow() -> None:
+    """It must fit into the preallocated marks (store/marks.py), or recovery codes could no longer be spent."""
+    state, now = EMPTY_STATE, NOON
+    for n in range(200):
+        phone = Authenticator(Secret(n.to_bytes(2) * 10))
+        credential = Credential(UID, USER, (phone,))
+        for offset in (4, 5, 0):
+            state, _ = judge(credential, state, code(now, offset, phone), HERE, now, lambda *_: 0, LIMITS)
+        state, now = unlocked(state), later(86_400, now)
+    assert len(state.used) <= 16
+    assert len(state.spent) <= 2
+
+
+def test_early_codes_of_one_phone_are_forgotten_when_their_time_is_over() -> None:
+    state, now = EMPTY_STATE, NOON
+    for _ in range(50):
+        state, outcome = judge(
+            Credential(UID, USER, (PHONE,)), unlocked(state), code(now, 5), HERE, now, lambda *_: 0, LIMITS
+        )
+        assert outcome.reason is Reason.FUTURE
+        now = later(3600, now)
+    assert len(state.spent) == 1
 
 
 def test_one_of_two_phones_gives_no_free_guess_at_the_other() -> None:

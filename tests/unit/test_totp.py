@@ -6,6 +6,7 @@ import random
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -75,7 +76,7 @@ def test_find_before_1970_and_at_its_first_step() -> None:
     assert totp.find(authenticator, totp.code_at(authenticator, 0), at(0.0)) == totp.Match(0, 0)
 
 
-@pytest.fixture()
+@pytest.fixture
 def local_time():
     before = os.environ.get("TZ")
     yield lambda name: (os.environ.__setitem__("TZ", name), time.tzset())
@@ -89,7 +90,7 @@ def local_time():
 @pytest.mark.parametrize("zone", ["Europe/London", "America/New_York"])
 @pytest.mark.parametrize("season", ["spring", "autumn"])
 def test_every_right_code_is_accepted_when_summer_time_begins_and_ends(zone: str, season: str, local_time) -> None:
-    """pyotp's own verify() up to 2.9 refuses an hour of right codes here; ours never asks the local time."""
+    """Where pyotp 2.9's own verify() refuses an hour of right codes; ours never asks the local time."""
     local_time(zone)
     authenticator = Authenticator(Secret(b"0123456789abcdefghij"))
     change = _change_of(zone, 2026, season)
@@ -102,8 +103,6 @@ def test_every_right_code_is_accepted_when_summer_time_begins_and_ends(zone: str
 
 def _change_of(zone: str, year: int, season: str) -> int:
     """The unix second at which the zone's offset changes, by looking."""
-    from datetime import UTC, datetime
-
     months = range(2, 6) if season == "spring" else range(9, 12)
     first = int(datetime(year, months[0], 1, tzinfo=UTC).timestamp())
     last = int(datetime(year, months[-1], 28, tzinfo=UTC).timestamp())

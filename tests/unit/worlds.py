@@ -21,6 +21,8 @@ PHONE = Authenticator(Secret(b"12345678901234567890"))
 SSH = Hello("auth", "sshd", UID, USER, rhost="192.0.2.7", tty="ssh")
 CONSOLE = Hello("auth", "login", UID, USER, tty="tty1")
 
+RULES = Rules(Limits(deny=3, fail_interval=900, unlock_time=600), "pass", ("gdm-password",))
+
 
 def later(seconds: float, since: Instant = NOON) -> Instant:
     """Both clocks gone on."""
@@ -50,7 +52,7 @@ class MemoryWorld:
     fault: StoreError | None = None
     lost_marks: Reason | None = None
     disk: bool = True  # what Durable comes back with
-    the_rules: Rules = Rules(Limits(deny=3, fail_interval=900, unlock_time=600), "pass", ("gdm-password",))
+    the_rules: Rules = RULES
 
     def rules(self) -> Rules:
         return self.the_rules

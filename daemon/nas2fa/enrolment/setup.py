@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from nas2fa import texts
 from nas2fa.enrolment.store import AccountStore
 from nas2fa.errors import Reason, RequestError
 from nas2fa.factors import provisioning, recovery, totp
+from nas2fa.login.judgement import with_used
 from nas2fa.steps import Answer, Ask, OffLoop, Reply, Show, Step, Tell
 from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 
@@ -97,16 +97,19 @@ def _arm(
         enrolled=credential.enrolled or authenticator.created,
     )
     yield OffLoop(lambda: store.save(armed))
-    store.put(uid, with_used(store.state(uid), authenticator, step))
+    state = without_older_sets(store.state(uid), credential, armed)
+    store.put(uid, with_used(state, authenticator.secret.fingerprint(), step))
     yield Tell(texts.VERIFIED)
     yield Show("recovery_codes", {"codes": list(shown)})
     yield Ask(texts.SAVED_PROMPT, echo=True, name="saved")
     return {"armed": True}
 
 
-def with_used(state: UserState, authenticator: Authenticator, step: int) -> UserState:
-    """The state in which this step is used."""
-    return replace(state, used=MappingProxyType({**state.used, authenticator.secret.fingerprint(): step}))
+def without_older_sets(state: UserState, old: Credential, new: Credential) -> UserState:
+    """The state without the marks of recovery codes that not even the backup of the record holds any more."""
+    kept = {c.recovery.set_id for c in (old, new) if c.recovery is not None}
+    spent = {mark for mark in state.spent if ":" not in mark or mark.partition(":")[0] in kept}
+    return replace(state, spent=frozenset(spent))
 
 
 def new_recovery_codes(store: AccountStore, uid: int, user: str | None) -> UseCase:
@@ -115,7 +118,9 @@ def new_recovery_codes(store: AccountStore, uid: int, user: str | None) -> UseCa
     if not credential.armed:
         raise RequestError(Reason.NOT_ENROLLED, "Two-step verification is not set up.")
     codes, shown = recovery.new_set()
-    yield OffLoop(lambda: store.save(replace(credential, recovery=codes)))
+    renewed = replace(credential, recovery=codes)
+    yield OffLoop(lambda: store.save(renewed))
+    store.put(uid, without_older_sets(store.state(uid), credential, renewed))
     yield Show("recovery_codes", {"codes": list(shown)})
     yield Ask(texts.SAVED_PROMPT, echo=True, name="saved")
     return {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from nas2fa.errors import Reason
 from nas2fa.factors import recovery, totp
@@ -19,6 +19,9 @@ from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 
 # The last step of this authenticator that counts as used, given the state (clock/floor.py).
 Floor: TypeAlias = Callable[[Authenticator, UserState, Instant], int]
+
+USED_MAX: Final = 16  # secrets of one user whose used steps are remembered, resets and imports included
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -103,7 +106,7 @@ def _match_totp(
     for reason in (Reason.OK, Reason.REUSED, Reason.FRESH_START, Reason.OLD, Reason.FUTURE):
         for after, outcome in results:
             if outcome.reason is reason:
-                return after, replace(outcome, guess=guess)
+                return _of_these(after, credential), replace(outcome, guess=guess)
     return state, Outcome(Reason.WRONG if guess else Reason.CLOCK, guess=guess)
 
 
@@ -121,13 +124,20 @@ def _one(
     if match.offset < -totp.WINDOW:
         return state, Outcome(Reason.OLD, guess=True, steps=-match.offset)
     if match.offset > totp.WINDOW:
-        return burn(state, name, match.step), Outcome(Reason.FUTURE, guess=True, steps=match.offset)
+        return _burn(state, name, match), Outcome(Reason.FUTURE, guess=True, steps=match.offset)
     if match.step <= last or burnt(name, match.step) in state.spent:
         return state, Outcome(Reason.REUSED)
     if match.step <= floor(authenticator, state, now):
         return state, Outcome(Reason.FRESH_START)
-    used = MappingProxyType({**state.used, name: match.step})
-    return replace(_unburn(state, name, match.step), used=used), Outcome(Reason.OK, factor="totp")
+    return with_used(_unburn(state, name, match.step), name, match.step), Outcome(Reason.OK, factor="totp")
+
+
+def with_used(state: UserState, name: str, step: int) -> UserState:
+    """The state in which this step of this secret (by fingerprint) is the last accepted one."""
+    used = {other: last for other, last in state.used.items() if other != name}
+    while len(used) >= USED_MAX:
+        del used[next(iter(used))]
+    return replace(state, used=MappingProxyType({**used, name: step}))
 
 
 def burnt(name: str, step: int) -> str:
@@ -135,13 +145,21 @@ def burnt(name: str, step: int) -> str:
     return f"{name}@{step}"
 
 
-def burn(state: UserState, name: str, step: int) -> UserState:
-    """The state in which this future step is used up."""
-    return replace(state, spent=state.spent | {burnt(name, step)})
+def _burn(state: UserState, name: str, match: totp.Match) -> UserState:
+    """The state in which this future step is used up; what is past its time is forgotten."""
+    state = _unburn(state, name, match.step - match.offset - totp.WINDOW - 1)
+    return replace(state, spent=state.spent | {burnt(name, match.step)})
+
+
+def _of_these(state: UserState, credential: Credential) -> UserState:
+    """The state without burnt steps of secrets that the user no longer has."""
+    names = {a.secret.fingerprint() for a in credential.authenticators}
+    kept = {mark for mark in state.spent if "@" not in mark or mark.partition("@")[0] in names}
+    return state if len(kept) == len(state.spent) else replace(state, spent=frozenset(kept))
 
 
 def _unburn(state: UserState, name: str, step: int) -> UserState:
-    """Forget burnt steps that the accepted one has passed."""
+    """Forget burnt steps up to this one."""
     gone = {
         mark for mark in state.spent if mark.startswith(f"{name}@") and int(mark.rpartition("@")[2]) <= step
     }

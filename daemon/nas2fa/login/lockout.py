@@ -20,6 +20,7 @@ DAY: Final = 86_400.0  # seconds of the sliding day
 # Codes that may be tried in a day: 60 + 30 = 90 of 1,000,000, so hits stay below 1e-4. A good login refunds nothing.
 BUDGET: Final = {"remote": 60, "own": 30, "console": 10}  # the console counts tries, not codes (each costs 1)
 ROW_MAX: Final = 100  # wrong in a row that lock remote access until an admin unlocks
+OTHERS: Final = "others"  # the tally of refused tries from sources that have none
 FOREVER: Final = 1e12  # seconds: until an admin unlocks
 
 
@@ -75,9 +76,14 @@ def count_failure(state: UserState, source: Source, boot: float, codes: int, lim
 
 
 def count_refused(state: UserState, source: Source) -> UserState:
-    """A try that came while locked: counted, not checked; it does not make the lock longer."""
-    tally = state.tallies.get(source.key, Tally())
-    return replace(state, tallies=_with(state.tallies, source.key, replace(tally, refused=tally.refused + 1)))
+    """A try that came while locked: counted, not checked; it does not make the lock longer.
+
+    A source without a tally is refused for the user's sake (budget, row), not its own: all of those are counted together,
+    or an attacker with many addresses would make the state grow without end.
+    """
+    key = source.key if source.key in state.tallies else OTHERS
+    tally = state.tallies.get(key, Tally())
+    return replace(state, tallies=_with(state.tallies, key, replace(tally, refused=tally.refused + 1)))
 
 
 def count_success(state: UserState, source: Source) -> UserState:

@@ -108,7 +108,9 @@ class Controls:
             case Show(kind, value):
                 return await self._say(connection, messages.Show(kind, value))
             case messages.Rows():
-                return await self._say(connection, step)
+                await self._say(connection, step)
+                await asyncio.sleep(0)  # reading ten thousand records must not keep the loop for itself
+                return None
             case Durable(uid):
                 return await self._desk.world.durable(uid)
             case OffLoop(work):
