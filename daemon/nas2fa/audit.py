@@ -123,7 +123,11 @@ class _Datagrams:
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
 
+    def __del__(self) -> None:
+        self._socket.close()
+
     def send(self, content: bytes) -> bool:
+        """One datagram; False when it went only in part, OSError when not at all."""
         return self._socket.sendto(content, self._path) == len(content)
 
 

@@ -22,7 +22,7 @@ from nas2fa.store.records import EMPTY_STATE, Instant
 from nas2fa.store.state import State
 
 sys.path.insert(0, os.path.dirname(__file__))
-from conftest import ALICE  # noqa: E402
+from conftest import ALICE
 
 SIZE = "256k"
 NOW = Instant(1_700_000_000.0, 1000.0)
@@ -193,7 +193,7 @@ def read_only_run(box: Box) -> None:
 
 
 def unmounted(box: Box) -> None:
-    """An empty mount point is not "nobody is enrolled"; nor is it filled. Nothing keeps the disk from being unmounted."""
+    """An empty mount point is not "nobody is enrolled", nor is it filled; and nothing keeps the disk mounted."""
     box.accept(50)
     bystander = replace(ALICE, uid=1001, user="bob")
     assert not box.credentials.load(1001, "bob").armed

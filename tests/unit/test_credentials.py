@@ -370,7 +370,7 @@ PLACES = [
 ]
 
 
-WRONG = (True, 1.5, -1, "", "é", [], [1], {}, {"a": 1}, 2**60)
+WRONG: tuple[object, ...] = (True, 1.5, -1, "", "é", [], [1], {}, {"a": 1}, 2**60)
 RIGHT = [("label", ""), ("label", "é"), ("user", "é"), ("authenticators", []), ("hashes", []), ("salt", "")]
 WRONG_FIELDS = [(place, wrong) for place in PLACES for wrong in WRONG if (place[-1], wrong) not in RIGHT]
 

@@ -40,9 +40,7 @@ def test_a_corrected_clock_moves_the_floor_along() -> None:
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(1e9, 2e9), st.sampled_from([30, 60]))
-def test_no_step_of_before_the_start_is_above_the_floor(
-    began: float, ran: float, start: float, period: int
-) -> None:
+def test_no_step_of_before_the_start_is_above_the_floor(began: float, ran: float, start: float, period: int) -> None:
     before = int(start // period) + 1  # the furthest step that a clock at the start would have accepted
     assert floor_step(None, began, Instant(start + ran, began + ran), period, 1) >= before - 1
     if ran == 0:
@@ -60,7 +58,12 @@ def test_the_real_clocks() -> None:
 
 def test_boottime_is_read_first(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(time, "clock_gettime", lambda which: asked.append(which) or 0.0)
+
+    def answer(which: int) -> float:
+        asked.append(which)
+        return 0.0
+
+    monkeypatch.setattr(time, "clock_gettime", answer)
     clock.now()
     assert asked == [time.CLOCK_BOOTTIME, time.CLOCK_REALTIME]
 

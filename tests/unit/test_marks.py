@@ -69,9 +69,7 @@ def test_written_in_place_and_in_turn(path: Path, marks: Marks) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.integers(0, SLOT - 1), st.integers(1, SLOT), st.binary(min_size=1, max_size=8))
-def test_torn_write_leaves_the_one_before(
-    path: Path, marks: Marks, start: int, length: int, junk: bytes
-) -> None:
+def test_torn_write_leaves_the_one_before(path: Path, marks: Marks, start: int, length: int, junk: bytes) -> None:
     """However a power cut tears the newest slot, the other one counts."""
     marks.write(1000, state(7), NOW)
     kept = read(marks)

@@ -62,10 +62,15 @@ class State:
         self._take(stored)
         if goes_on:
             self._born = self._files.born(self._life)
+            self._dirty.update(stored)  # the daemon may have been killed before it put them on disk
             self._marked, self._seen = True, self._note.seen()
         else:
             self._begin()
         return not goes_on
+
+    def close(self) -> None:
+        """Give the folder's descriptor back. What is not flushed stays in the folder."""
+        self._files.close()
 
     def follow(self, now: Instant) -> bool:
         """Begin a new life when the volume was at another box since `open` (unmounted and mounted again meanwhile).
