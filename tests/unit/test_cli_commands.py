@@ -261,6 +261,8 @@ def test_repair(nas2fa) -> None:
         outcome = nas2fa("repair")
     assert outcome.code == 1
     assert "uid 0: RECORD_MISSING: enrolled, but gone\n  nas2fa repair root --restore" in outcome.out
+    assert nas2fa("repair", "--restore").code == 2
+    assert nas2fa("repair", "root", "--restore", "--adopt").code == 2
     assert nas2fa("repair", "root", "--restore", stdin="no\n").code == 1
     with ScriptedDaemon(nas2fa.socket, [request("repair", action="restore", uid=0), done(faults=0, repaired=1)]):
         assert nas2fa("repair", "root", "--restore", stdin="yes\n").code == 0

@@ -12,29 +12,27 @@ from nas2fa.cli.box import Box, recorded_account
 from nas2fa.shown import shown
 
 WARNINGS = {
-    "restore": "This puts the last copy (.bak) in the place of each faulty record; later changes are lost.",
+    "restore": "This puts the last copy (.bak) in the place of the record; later changes are lost.",
     "adopt": "This takes the records that are in the users folder now for the true ones of this box.",
 }
 
 
 @click.command()
 @click.argument("name", metavar="[USER]", required=False)
-@click.option("--restore", "action", flag_value="restore", help="Put the last good copy of a faulty record back.")
-@click.option(
-    "--adopt",
-    "action",
-    flag_value="adopt",
-    help="Accept the users folder as it is, after a move or a restored backup.",
-)
+@click.option("--restore", is_flag=True, help="Put the last copy of the record of USER back.")
+@click.option("--adopt", is_flag=True, help="Accept the users folder as it is, after a move or a restored backup.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def repair(box: Box, name: str | None, action: str | None, yes: bool, as_json: bool) -> int:
+def repair(box: Box, name: str | None, restore: bool, adopt: bool, yes: bool, as_json: bool) -> int:
     """Name what is wrong with the records, with the remedy; with an option, repair it (root)."""
-    args: dict[str, Any] = {"action": action or "check"}
+    if restore and (adopt or name is None):
+        raise click.UsageError("--restore needs USER, and goes without --adopt.")
+    action = "restore" if restore else "adopt" if adopt else "check"
+    args: dict[str, Any] = {"action": action}
     if name is not None:
         args["uid"] = recorded_account(box, name).uid
-    if action is not None and not yes and not terminal.confirmed(WARNINGS[action]):
+    if action in WARNINGS and not yes and not terminal.confirmed(WARNINGS[action]):
         terminal.warn("Nothing was changed.")
         return 1
     done, rows = box.request("repair", args)
