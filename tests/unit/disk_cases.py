@@ -73,7 +73,7 @@ def fill(folder: str) -> None:
 
 
 def read_only(folder: str) -> None:
-    mount("-o", "remount,ro", folder)
+    mount("-o", "remount,bind,ro", folder)
 
 
 def refused(reason: Reason, call: object, *args: object) -> None:
