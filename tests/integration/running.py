@@ -20,6 +20,8 @@ from nas2fa.login.protocol import Hello, encode_hello
 
 REPO = Path(__file__).parents[2]
 KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+STRANGER = 65534  # a uid that is not root
+BECOME_STRANGER = "import os, socket, sys, time\nos.setgid(65534); os.setuid(65534)\n"
 PATIENCE = 10.0  # seconds that any single answer of the daemon may take
 
 
@@ -87,6 +89,22 @@ class Running:
         done = self.ask("user.add", uid=uid, user=user, uri=f"otpauth://totp/x?secret={key}", armed=True)
         assert done == {"done": {"armed": True}}
 
+    def set_up(self, uid: int, user: str, **args: object) -> tuple[str, list[str]]:
+        """Through the real wizard; returns the key and the recovery codes."""
+        with self.control() as link:
+            link.send(codec.encode({"v": 1, "verb": "setup", "args": {"uid": uid, "user": user, **args}}))
+            shown: dict = {}
+            while True:
+                message = codec.decode(link.recv(codec.PACKET_MAX))
+                if "show" in message:
+                    shown[message["show"]] = message["value"]
+                elif "ask" in message:
+                    text = code(shown["secret"]["key"]) if message["name"] == "code" else "yes"
+                    link.send(codec.encode({"answer": text}))
+                elif "tell" not in message:
+                    assert message == {"done": {"armed": True}}
+                    return shown["secret"]["key"], shown["recovery_codes"]["codes"]
+
     def login(self, hello: Hello, answer: bytes | None, name: str = "login") -> tuple[str, list[bytes]]:
         """One login conversation: the verdict, and all packets of the daemon. None: no answer is sent."""
         with connected(self.root / f"run/{name}.sock") as link:
@@ -134,6 +152,12 @@ def wrong(key: str = KEY) -> str:
     """A code that is right at no step the daemon looks at."""
     near = {code(key, offset) for offset in range(-15, 16)}
     return next(f"{n:06}" for n in range(100) if f"{n:06}" not in near)
+
+
+def as_stranger(daemon: Running, script: str) -> str:
+    """Run Python as uid 65534 and give what it prints; sys.argv[1] is the run folder."""
+    command = [sys.executable, "-c", BECOME_STRANGER + script, str(daemon.root / "run")]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 def until(condition, what: str, seconds: float = PATIENCE) -> None:

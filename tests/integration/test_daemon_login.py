@@ -14,9 +14,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from nas2fa.control import codec
 from nas2fa.login.protocol import Hello, encode_hello
-from running import KEY, PATIENCE, Running, code, connected, running, until, wrong
+from running import (
+    BECOME_STRANGER,
+    KEY,
+    PATIENCE,
+    STRANGER,
+    Running,
+    as_stranger,
+    code,
+    connected,
+    running,
+    until,
+    wrong,
+)
 
 ALICE = Hello("auth", "sshd", 1000, "alice", rhost="192.0.2.7", tty="ssh")
 BOB = replace(ALICE, uid=1001, user="bob")
@@ -143,7 +154,7 @@ def test_one_code_in_sixteen_processes_at_once_lets_in_exactly_one_200_rounds(da
 
 
 def test_one_recovery_code_in_sixteen_processes_at_once_lets_in_exactly_one(daemon: Running, sixteen) -> None:
-    codes = set_up(daemon, 1000, "alice")
+    codes = daemon.set_up(1000, "alice")[1]
     for typed in codes:
         verdicts = sixteen(daemon.root / "run/login.sock", ALICE, [typed] * 16)
         assert sorted(verdicts) == ["allow"] + ["deny"] * 15
@@ -160,23 +171,6 @@ def test_sixteen_wrong_at_once_are_all_counted_and_no_more_checked_than_the_limi
     assert checked + tally["refused"] == 16
     assert daemon.login(ALICE, answer(code()))[0] == "locked"
     assert daemon.login(CONSOLE, answer(code()))[0] == "allow"
-
-
-def set_up(daemon: Running, uid: int, user: str) -> list[str]:
-    """Through the real wizard; returns the recovery codes."""
-    with daemon.control() as link:
-        link.send(codec.encode({"v": 1, "verb": "setup", "args": {"uid": uid, "user": user}}))
-        shown: dict = {}
-        while True:
-            message = codec.decode(link.recv(codec.PACKET_MAX))
-            if "show" in message:
-                shown[message["show"]] = message["value"]
-            elif "ask" in message:
-                text = code(shown["secret"]["key"]) if message["name"] == "code" else "yes"
-                link.send(codec.encode({"answer": text}))
-            elif "tell" not in message:
-                assert message == {"done": {"armed": True}}
-                return shown["recovery_codes"]["codes"]
 
 
 def test_at_most_so_many_conversations_of_one_user_and_the_console_is_not_among_them(daemon: Running) -> None:
@@ -278,17 +272,6 @@ def test_bad_configuration_keeps_the_last_good_one_and_says_where(daemon: Runnin
         daemon.start()
     assert "nas2fa.toml:2" in daemon.ask("health")["done"]["config"]
     assert daemon.login(ALICE, answer(wrong()))[0] == "locked"  # deny = 1 of the last good one
-
-
-STRANGER = 65534
-BECOME_STRANGER = "import os, socket, sys, time\nos.setgid(65534); os.setuid(65534)\n"
-
-
-def as_stranger(daemon: Running, script: str) -> str:
-    """Run Python as uid 65534; sys.argv[1] is the run folder."""
-    program = BECOME_STRANGER + script
-    command = [sys.executable, "-c", program, str(daemon.root / "run")]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 HELLO = """

@@ -78,8 +78,8 @@ def count_failure(state: UserState, source: Source, boot: float, codes: int, lim
 def count_refused(state: UserState, source: Source) -> UserState:
     """A try that came while locked: counted, not checked; it does not make the lock longer.
 
-    A source without a tally is refused for the user's sake (budget, row), not its own: all of those are counted together,
-    or an attacker with many addresses would make the state grow without end.
+    A source without a tally is refused for the user's sake (budget, row), not its own: all of those are counted
+    together, or an attacker with many addresses would make the state grow without end.
     """
     key = source.key if source.key in state.tallies else OTHERS
     tally = state.tallies.get(key, Tally())
