@@ -214,6 +214,8 @@ static char check_sent(void) {
 	ssize_t len;
 	int zeros = 0;
 
+	/* The first error tells that the module left with packets unread; what it sent comes after. */
+	(void)recv(w.daemon, packet, sizeof(packet), MSG_DONTWAIT | MSG_PEEK);
 	while ((len = recv(w.daemon, packet, sizeof(packet), MSG_DONTWAIT)) > 0) {
 		assert(len <= WIRE_PACKET_MAX);
 		if (last == '\0') {

@@ -55,6 +55,7 @@ SEEDS = {
     "long-question": (0, 0, daemon(b"s" + b"q" * 512, b"Vallow") + CODE),
     "long-tell": (0, 0, daemon(b"i" + b"t" * 4001, b"Vallow")),
     "endless": (0, 0, daemon(*[b"iwait"] * 34, b"Vallow")),
+    "left-unread": (0, 0, daemon(*[b"iwait"] * 20, b"Vpass", b"iwait", b"iwait", b"Vallow")),
     "unknown-type": (0, 0, daemon(b"z", b"Vallow")),
     "unknown-word": (0, 0, daemon(b"Vallowed")),
 }

@@ -123,5 +123,5 @@ class PamStack:
 def _parse(line: str) -> tuple[str, str]:
     match = re.fullmatch(r"(\S+) (.*)", line)
     assert match is not None, line
-    text, _ = codecs.escape_decode(match[2].encode())  # type: ignore[attr-defined]  # absent from typeshed
+    text, _ = codecs.escape_decode(match[2].encode())
     return match[1], text.decode(errors="replace")

@@ -5,16 +5,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from pam_client import BUILDS, PRODUCTION, REPOSITORY, SYSTEM_PATH, make_programs
+from pam_client import BUILDS, PRODUCTION, REPOSITORY, SYSTEM_PATH
+
+pytestmark = pytest.mark.usefixtures("pam_programs")
 
 MODULE_SOURCES = REPOSITORY / "pam_nas2fa"
 LINES_MAX = 450
 """How much C everybody has to read who trusts this module with every login."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _programs() -> None:
-    make_programs()
 
 
 def output(*command: str) -> str:
@@ -24,8 +21,12 @@ def output(*command: str) -> str:
 
 @pytest.mark.parametrize("build", BUILDS)
 def test_exports_its_three_calls_and_nothing_else(build: str) -> None:
-    symbols = {line.split()[-1] for line in output("nm", "-D", "--defined-only", str(BUILDS[build].module)).splitlines()}
-    assert symbols == {"pam_sm_authenticate", "pam_sm_setcred", "pam_sm_acct_mgmt"}
+    symbols = output("nm", "-D", "--defined-only", str(BUILDS[build].module))
+    assert {line.split()[-1] for line in symbols.splitlines()} == {
+        "pam_sm_authenticate",
+        "pam_sm_setcred",
+        "pam_sm_acct_mgmt",
+    }
 
 
 def test_loads_with_every_symbol_resolved() -> None:
@@ -53,7 +54,7 @@ def test_has_no_writable_static_state() -> None:
     """A module is loaded into programs with threads, and more than once."""
     symbols = [line.split() for line in output("objdump", "-t", str(PRODUCTION.module)).splitlines()]
     writable = {fields[-1] for fields in symbols if {".data", ".bss"} & set(fields[:-1]) and "O" in fields}
-    assert {name for name in writable if not name.startswith(("__dso_handle", "completed."))} == set()
+    assert writable <= {"__dso_handle", "__TMC_END__", "completed.0"}  # the compiler's own
 
 
 def test_stays_small() -> None:

@@ -1,30 +1,18 @@
 """What the module tells the daemon, and what it keeps to itself."""
 
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_daemon import READ, FakeDaemon
-from pam_client import BUILDS, PRODUCTION, Pam, PamStack, make_programs
+from fake_daemon import READ, FakeDaemon, Script
+from pam_client import BUILDS, PRODUCTION, Pam, PamStack
+
+pytestmark = pytest.mark.usefixtures("pam_programs")
 
 AUTH = "auth [default=done] OURS SOCKET"
 ACCOUNT = "account [default=done] OURS SOCKET"
 GUARD = f"{ACCOUNT} guard"
 ASK = b"sCode: "
 FIELDS = ("phase", "service", "uid", "user", "rhost", "tty", "ruser", "first", "verified")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _programs() -> None:
-    make_programs()
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """A short path: that of a socket has 107 bytes at most."""
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
 
 
 @pytest.mark.parametrize("build", BUILDS)
@@ -75,7 +63,7 @@ def test_item_that_does_not_fit_refuses(directory: Path, build: str, item: str) 
 @pytest.mark.parametrize("build", BUILDS)
 def test_longest_hello(directory: Path, build: str) -> None:
     stack = PamStack(directory, BUILDS[build]).write(AUTH)
-    fixed = len("H1auth\0sshd\0" "1\0daemon\0" "\0\0\0\0\0")
+    fixed = len("H1") + len("\0".join(["auth", "sshd", "1", "daemon", "", "", "", "", "", ""]))
     with FakeDaemon(stack.socket, [READ, b"Vdeny"], [READ]) as daemon:
         # snprintf needs a byte for its own end
         stack.run("daemon", f"rhost={'h' * (4095 - fixed)}", "auth")
@@ -106,7 +94,9 @@ def test_odd_user_name_reaches_the_decoy_as_typed(directory: Path, user: str) ->
 def test_verified_lasts_for_the_user_of_the_handle(directory: Path, build: str) -> None:
     stack = PamStack(directory, BUILDS[build]).write(AUTH, GUARD)
     calls = ("auth", "account", "user=bin", "account", "user=daemon", "account", "auth", "account")
-    scripts = ([READ, ASK, READ, b"Vallow"], *([[READ, b"Vignore"]] * 3), [READ, b"Vdeny"], [READ, b"Vdeny"])
+    ignore: Script = [READ, b"Vignore"]
+    deny: Script = [READ, b"Vdeny"]
+    scripts: list[Script] = [[READ, ASK, READ, b"Vallow"], ignore, ignore, ignore, deny, deny]
     with FakeDaemon(stack.socket, *scripts) as daemon:
         outcome = stack.run("daemon", *calls, "answer=123456")
     hellos = [packets[0][2:-1].decode().split("\0") for packets in daemon.received]
@@ -142,13 +132,13 @@ PASSWORD = "auth requisite PASSWORD right"
 
 
 @pytest.mark.parametrize("build", BUILDS)
-@pytest.mark.parametrize(("word", "code"), [(b"Vallow", Pam.AUTH_ERR), (b"Vpass", Pam.AUTH_ERR), (b"Vdeny", Pam.AUTH_ERR)])
-def test_repeated_password_never_leaves(directory: Path, build: str, word: bytes, code: Pam) -> None:
-    """sshd's `password` method answers every question with the password."""
+@pytest.mark.parametrize("word", [b"Vallow", b"Vpass", b"Vdeny"])
+def test_repeated_password_never_leaves(directory: Path, build: str, word: bytes) -> None:
+    """The `password` method of sshd answers every question with the password."""
     stack = PamStack(directory, BUILDS[build]).write(PASSWORD, AUTH)
     with FakeDaemon(stack.socket, [READ, ASK, READ, ASK, READ, word]) as daemon:
         outcome = stack.run("daemon", "auth", "to:Password: =right", "to:Code: =right")
-    assert outcome.code is code
+    assert outcome.code is Pam.AUTH_ERR
     assert daemon.answers == [b"P", b"P"]
 
 

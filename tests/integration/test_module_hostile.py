@@ -8,18 +8,23 @@ import errno
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import pytest
 from fake_daemon import HANG, READ, FakeDaemon, Script
-from pam_client import BUILDS, HURRIED, PRODUCTION, Outcome, Pam, PamStack, make_programs
+from pam_client import BUILDS, PRODUCTION, Outcome, Pam, PamStack
+
+pytestmark = pytest.mark.usefixtures("pam_programs")
 
 AUTH = "auth [default=done] OURS SOCKET"
 UNAVAILABLE, DENIED = Pam.AUTHINFO_UNAVAIL, Pam.AUTH_ERR
 ASK = b"sCode: "
-QUESTIONS = [READ, *([ASK, READ] * 40)]
+QUESTION: Script = [ASK, READ]
+QUESTIONS: Script = [READ, *chain.from_iterable([QUESTION] * 40)]
+CUTS = [[b"t0"], [b"t5"], [b"t9"], [b"t"], [b"t66"], [b"t "], [b"t6", b"t6"], [b"t6", b"t7"]]
 
 SCRIPTS: dict[str, tuple[Script, Pam]] = {
     "eof_before_hello": ([], UNAVAILABLE),
@@ -56,18 +61,6 @@ SCRIPTS: dict[str, tuple[Script, Pam]] = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _programs() -> None:
-    make_programs()
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """A short path: that of a socket has 107 bytes at most."""
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
-
-
 def play(stack: PamStack, script: Script, *steps: str) -> tuple[Outcome, FakeDaemon]:
     """One login with any number of right answers, against one script."""
     with FakeDaemon(stack.socket, script) as daemon:
@@ -86,7 +79,7 @@ def test_refused(directory: Path, build: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("build", BUILDS)
-@pytest.mark.parametrize("packets", [[b"t0"], [b"t5"], [b"t9"], [b"t"], [b"t66"], [b"t "], [b"t6", b"t6"], [b"t6", b"t7"]])
+@pytest.mark.parametrize("packets", CUTS)
 def test_bad_cut_is_refused_before_the_password_is_asked(directory: Path, build: str, packets: Sequence[bytes]) -> None:
     stack = PamStack(directory, BUILDS[build]).write(f"{AUTH} split")
     outcome, _ = play(stack, [READ, *packets, b"Vpass"], "auth")
@@ -97,7 +90,7 @@ def test_bad_cut_is_refused_before_the_password_is_asked(directory: Path, build:
 @pytest.mark.parametrize("build", BUILDS)
 def test_longest_texts_pass(directory: Path, build: str) -> None:
     question, told = "q" * 511, "t" * 4000
-    script = [READ, b"i" + told.encode(), b"e" + told.encode(), b"o" + question.encode(), READ, b"Vallow"]
+    script: Script = [READ, b"i" + told.encode(), b"e" + told.encode(), b"o" + question.encode(), READ, b"Vallow"]
     outcome, daemon = play(PamStack(directory, BUILDS[build]).write(AUTH), script, "auth", "answer=" + "a" * 511)
     assert outcome.code is Pam.SUCCESS
     assert [outcome.all(kind) for kind in ("info", "error", "on")] == [[told], [told], [question]]
@@ -106,7 +99,8 @@ def test_longest_texts_pass(directory: Path, build: str) -> None:
 
 @pytest.mark.parametrize("build", BUILDS)
 def test_percent_signs_are_text(directory: Path, build: str) -> None:
-    outcome, _ = play(PamStack(directory, BUILDS[build]).write(AUTH), [READ, b"i%n%s%d", b"s%n%s", READ, b"Vallow"], "auth", "answer=%n%s")
+    script: Script = [READ, b"i%n%s%d", b"s%n%s", READ, b"Vallow"]
+    outcome, _ = play(PamStack(directory, BUILDS[build]).write(AUTH), script, "auth", "answer=%n%s")
     assert outcome.code is Pam.SUCCESS
     assert outcome.all("info") + outcome.all("off") == ["%n%s%d", "%n%s"]
 
@@ -121,15 +115,19 @@ def test_32_packets_with_the_verdict_are_enough_and_33_too_many(directory: Path)
 
 @pytest.mark.parametrize("build", BUILDS)
 @pytest.mark.parametrize("answer", ["answer-null", "answer-fail", "answer=" + "a" * 512, "answer=" + "a" * 5000])
-@pytest.mark.parametrize(("word", "code"), [(b"Vallow", DENIED), (b"Vpass", DENIED), (b"Vlocked", Pam.MAXTRIES), (b"", UNAVAILABLE)])
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [(b"Vallow", DENIED), (b"Vpass", DENIED), (b"Vlocked", Pam.MAXTRIES), (b"", UNAVAILABLE)],
+)
 def test_no_answer_is_no_login(directory: Path, build: str, answer: str, word: bytes, code: Pam) -> None:
-    outcome, daemon = play(PamStack(directory, BUILDS[build]).write(AUTH), [READ, b"sOther: ", READ, word], "auth", answer)
+    script: Script = [READ, b"sOther: ", READ, word]
+    outcome, daemon = play(PamStack(directory, BUILDS[build]).write(AUTH), script, "auth", answer)
     assert outcome.code is code
     assert daemon.answers == [b"X"]
 
 
 def test_question_after_x_is_refused(directory: Path) -> None:
-    script = [READ, b"sOther: ", READ, ASK, READ, b"Vallow"]
+    script: Script = [READ, b"sOther: ", READ, ASK, READ, b"Vallow"]
     outcome, daemon = play(PamStack(directory).write(AUTH), script, "auth", "answer-fail")
     assert outcome.code is UNAVAILABLE
     assert daemon.answers == [b"X"]
@@ -169,7 +167,7 @@ def test_listener_that_is_not_root(directory: Path, build: str) -> None:
 
 @pytest.mark.parametrize("build", BUILDS)
 def test_caller_with_2000_descriptors(directory: Path, build: str) -> None:
-    script = [READ, ASK, READ, b"Vallow"]
+    script: Script = [READ, ASK, READ, b"Vallow"]
     outcome, daemon = play(PamStack(directory, BUILDS[build]).write(AUTH), script, "fds=2000", "auth")
     assert outcome.code is Pam.SUCCESS
     assert daemon.answers == [b"R123456"]
@@ -177,11 +175,10 @@ def test_caller_with_2000_descriptors(directory: Path, build: str) -> None:
 
 def test_full_backlog_is_given_up_in_time(directory: Path) -> None:
     stack = PamStack(directory).write(AUTH)
-    with FakeDaemon(stack.socket, backlog=0) as daemon:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as waiting:
-            waiting.connect(str(daemon.path))
-            started = time.monotonic()
-            outcome = stack.run("daemon", "auth")
+    with FakeDaemon(stack.socket, backlog=0), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as waiting:
+        waiting.connect(str(stack.socket))
+        started = time.monotonic()
+        outcome = stack.run("daemon", "auth")
     assert outcome.code is UNAVAILABLE
     assert 0.9 < time.monotonic() - started < 5
 

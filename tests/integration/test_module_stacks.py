@@ -1,12 +1,12 @@
 """The module in the stacks it is made for: nobody gets in without what the stack demands."""
 
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fake_daemon import READ, FakeDaemon, Script
-from pam_client import BUILDS, HURRIED, SANITIZED, Outcome, Pam, PamStack, make_programs
+from pam_client import BUILDS, Outcome, Pam, PamStack
+
+pytestmark = pytest.mark.usefixtures("pam_programs")
 
 ASK = b"sCode: "
 KEY = "env=SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA"
@@ -39,25 +39,13 @@ GET_IN = {
     # No key: the line stands aside, and the Additional one asks.
     ("pubkey", False): {("allow", "right"), ("pass", "right")},
     # Either of the two is enough, as `sufficient` says; `pass` is neither.
-    ("sufficient", False): {("allow", "right"), ("allow", "wrong"), ("allow", "none"), ("pass", "right"), ("deny", "right")},
+    ("sufficient", False): {("allow", word) for word in PASSWORDS} | {("pass", "right"), ("deny", "right")},
     ("additional", False): {("allow", "right"), ("pass", "right")},
     # `pass` alone opens nothing.
     ("alone", False): {("allow", "right"), ("allow", "wrong"), ("allow", "none")},
     ("alone-sufficient", False): {("allow", "right"), ("allow", "wrong"), ("allow", "none")},
     ("alone-success-done", False): {("allow", "right"), ("allow", "wrong"), ("allow", "none")},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _programs() -> None:
-    make_programs()
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """A short path: that of a socket has 107 bytes at most."""
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
 
 
 def log_in(stack: PamStack, scripts: list[Script], *steps: str) -> tuple[Outcome, list[list[bytes]]]:
@@ -67,13 +55,12 @@ def log_in(stack: PamStack, scripts: list[Script], *steps: str) -> tuple[Outcome
     return outcome, daemon.received
 
 
-@pytest.mark.parametrize("build", [HURRIED, SANITIZED], ids=["plain", "asan"])
+@pytest.mark.parametrize("build", ["plain", "asan"])
 @pytest.mark.parametrize("password", PASSWORDS)
 @pytest.mark.parametrize("word", WORDS)
 @pytest.mark.parametrize(("name", "key"), GET_IN)
-def test_matrix(directory: Path, build: object, name: str, key: bool, word: str, password: str) -> None:  # noqa: FBT001
-    assert build in {HURRIED, SANITIZED}
-    stack = PamStack(directory, SANITIZED if build is SANITIZED else HURRIED).write(*STACKS[name])
+def test_matrix(directory: Path, build: str, name: str, key: bool, word: str, password: str) -> None:
+    stack = PamStack(directory, BUILDS[build]).write(*STACKS[name])
     with FakeDaemon(stack.socket, *connections(name, key, word, password)):
         steps = [*([KEY] if key else []), "to:Code: =123456", *PASSWORDS[password]]
         outcome = stack.run("daemon", *steps, "auth", "setcred")
@@ -83,7 +70,7 @@ def test_matrix(directory: Path, build: object, name: str, key: bool, word: str,
     assert (outcome.codes("setcred") == [Pam.SUCCESS]) is got_in
 
 
-def connections(name: str, key: bool, word: str, password: str) -> list[Script]:  # noqa: FBT001
+def connections(name: str, key: bool, word: str, password: str) -> list[Script]:
     """One script for each line of ours that is reached."""
     script = WORDS[word]
     if name == "pubkey" and key:
@@ -191,7 +178,8 @@ def test_kept_code_answers_one_question_and_the_field_never_leaves(directory: Pa
     """A client that fills every question from the password field: its text, whole, is the password once more."""
     stack = PamStack(directory, BUILDS[build]).write(*SPLIT)
     wrong_code: Script = [READ, ASK, READ, b"ewrong", ASK, READ, ASK, READ, b"Vdeny"]
-    outcome, received = log_in(stack, [CUT6, wrong_code], "auth", "answer=right123456", "answer=right123456", "answer=right")
+    answers = ("answer=right123456", "answer=right123456", "answer=right")
+    outcome, received = log_in(stack, [CUT6, wrong_code], "auth", *answers)
     assert outcome.code is Pam.AUTH_ERR
     assert outcome.all("off") == ["Password: ", "Code: ", "Code: "]
     assert received[1][1:] == [b"R123456", b"P", b"P"]

@@ -1,12 +1,12 @@
 """The daemon's word as a PAM code, for every phase: the table of docs/protocol.md, part 1."""
 
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fake_daemon import READ, FakeDaemon
-from pam_client import Pam, PamStack, make_programs
+from pam_client import Pam, PamStack
+
+pytestmark = pytest.mark.usefixtures("pam_programs")
 
 # `default=done` hands the module's own code to the application.
 AUTH_LINE = "auth [default=done] OURS SOCKET"
@@ -46,21 +46,9 @@ CODES = {
     },
     "account": ACCOUNT_CODES,
     "guard": ACCOUNT_CODES,
-    "split": {word: Pam.AUTHINFO_UNAVAIL for word in WORDS} | {"pass": Pam.IGNORE, "deny": Pam.AUTH_ERR},
-    "decoy": {word: Pam.AUTH_ERR for word in WORDS},
+    "split": dict.fromkeys(WORDS, Pam.AUTHINFO_UNAVAIL) | {"pass": Pam.IGNORE, "deny": Pam.AUTH_ERR},
+    "decoy": dict.fromkeys(WORDS, Pam.AUTH_ERR),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _programs() -> None:
-    make_programs()
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """A short path: that of a socket has 107 bytes at most."""
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
 
 
 @pytest.mark.parametrize("word", WORDS)
