@@ -26,9 +26,9 @@ _PROBE = """
 [Service]
 {cage}
 Type=oneshot
-ExecStart=/usr/bin/python3 -IS -c 'import runpy, sys; sys.path.append("/tmp"); sys.argv[1:] = {arguments}; \
+ExecStart=/usr/bin/python3 -IS -c 'import runpy, sys; sys.path.append("/run"); sys.argv[1:] = {arguments}; \
 runpy.run_module("{module}", run_name="__main__", alter_sys=False)'
-BindReadOnlyPaths=/opt/cage:/tmp/cage
+BindReadOnlyPaths=/opt/cage:/run/cage
 Environment=PYTHONDONTWRITEBYTECODE=1 VICTIM={victim} TERMINAL={terminal} OWN={own}
 StandardOutput=truncate:/opt/result
 """
@@ -202,9 +202,11 @@ def test_a_password_is_checked_in_the_cage(prober: Prober, password: str, end: s
 
 
 def test_it_starts_where_nothing_can_be_written(bare_box: Box) -> None:
-    """A full or read-only disk is no reason to shut everybody out."""
-    bare_box.run("mount -o remount,bind,ro /")
-    bare_box.run("systemctl restart nas2fad")
+    """A read-only disk is no reason to shut everybody out."""
+    bare_box.run("systemctl stop nas2fad")
+    for path in ("/etc/nas2fa", "/var/lib/nas2fa", "/tmp", "/var/tmp"):
+        bare_box.run(f"mount --bind {path} {path} && mount -o remount,bind,ro {path}")
+    bare_box.run("systemctl start nas2fad")
     assert bare_box.run("systemctl is-active nas2fad").stdout == "active\n"
 
 

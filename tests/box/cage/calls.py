@@ -36,11 +36,12 @@ def by_number(name: str, *arguments: object) -> int:
 
 def in_child(action: Callable[[], object]) -> None:
     """Run `action` in a child, so that its success changes nothing here. Raises the child's OSError."""
+    sink, other = socket.socketpair()  # there may be no /dev/null, and no pipe(2)
     child = os.fork()
     if child == 0:
         code = 0
         try:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a program that runs may print
+            os.dup2(sink.fileno(), 1)  # a program that runs may print
             action()
         except OSError as error:
             code = error.errno or 255
@@ -48,6 +49,8 @@ def in_child(action: Callable[[], object]) -> None:
             code = 255
         finally:
             os._exit(code)
+    sink.close()
+    other.close()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code:
         raise OSError(code, os.strerror(code))
