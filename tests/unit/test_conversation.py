@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nas2fa.errors import Reason, StoreError
 from nas2fa.factors import recovery
 from nas2fa.login.conversation import Rules
-from nas2fa.login.protocol import Hello
+from nas2fa.login.protocol import PHASES, Hello
 from nas2fa.steps import Answer
 from nas2fa.store.records import Authenticator, Credential, Instant, Secret
 from worlds import CONSOLE, NOON, PHONE, SSH, UID, USER, MemoryWorld, code, enrolled, later, play, wrong
@@ -281,3 +283,33 @@ def test_rules_are_those_of_the_answer_not_of_the_question() -> None:
         world.the_rules = strict
 
     assert play(world, SSH, wrong(), before_answer=stricter).verdict.word == "locked"
+
+
+NEAR = {code(offset=o) for o in range(-1, 2)}
+
+
+@given(st.text(), st.sampled_from([SSH, CONSOLE]), st.booleans())
+def test_whatever_is_typed_gives_a_verdict_and_only_a_right_code_lets_in(typed: str, hello: Hello, root: bool) -> None:
+    kept, _ = recovery.new_set()
+    played = play(enrolled(recovery=kept), hello, typed, root=root)
+    assert played.verdict.word in {"allow", "deny"}
+    assert (played.verdict.word == "allow") == (typed.replace(" ", "") in NEAR)
+
+
+@given(
+    st.sampled_from(sorted(PHASES)),
+    st.text(min_size=1),
+    st.text(),
+    st.text(),
+    st.text(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_whatever_a_hello_says_nobody_is_allowed_without_a_code(
+    phase: str, service: str, rhost: str, tty: str, ruser: str, verified: bool, root: bool
+) -> None:
+    hello = Hello(phase, service, UID, USER, rhost, tty, ruser, "", verified)
+    script = [None] if phase in ("auth", "decoy") else []
+    played = play(enrolled(), hello, *script, root=root)
+    assert played.verdict.word in {"deny", "ignore", "pass"}
+    assert played.verdict.word != "pass" or phase == "split"  # `pass` in auth would skip the code
