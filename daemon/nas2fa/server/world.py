@@ -31,6 +31,7 @@ class StoreWorld:
         self.states = state
         self._writer = ThreadPoolExecutor(1, "writer")  # one, so that writes of a record never overtake each other
         self._wake = asyncio.Event()
+        self._wake.set()  # what an earlier process left in /run alone
         self._waiting: set[int] = set()  # uids whose marks are to be written
 
     def rules(self) -> Rules:
