@@ -1,14 +1,55 @@
-# bash completion for nas2fa(1): the command itself says what may follow (click's completion protocol, version 8).
+# bash completion for nas2fa(1). Written out, so that a Tab starts no program.
+
+_nas2fa_options() {
+	case $1 in
+	nas2fa) echo "--root --version --help" ;;
+	setup) echo "--user --invite --label --help" ;;
+	test) echo "--service --from --json --help" ;;
+	explain) echo "--limit --json --help" ;;
+	repair) echo "--restore --adopt --yes --json --help" ;;
+	"user add") echo "--uri --from-file --armed --replace --json --help" ;;
+	"user invite") echo "--hours --json --help" ;;
+	"user reset") echo "--yes --help" ;;
+	status | health | "user list" | "user show") echo "--json --help" ;;
+	*) echo "--help" ;;
+	esac
+}
+
+_nas2fa_words() {
+	case $1 in
+	nas2fa) echo "setup status test disable recovery-codes user explain repair health version" ;;
+	user) echo "add invite list rename reset show unlock" ;;
+	esac
+}
 
 _nas2fa() {
-	local kind value
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=nas2fa word index
 	COMPREPLY=()
-	while IFS=, read -r kind value; do
-		case $kind in
-		dir) compopt -o dirnames ;;
-		file) compopt -o default ;;
-		plain) COMPREPLY+=("$value") ;;
+	for ((index = 1; index < COMP_CWORD; index++)); do
+		word=${COMP_WORDS[index]}
+		case $word in
+		--root) ((index++)) ;;
+		-*) ;;
+		*) case $command in
+			nas2fa) command=$word ;;
+			user) command="user $word" ;;
+			esac ;;
 		esac
-	done < <(COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD _NAS2FA_COMPLETE=bash_complete "$1" 2>/dev/null)
+	done
+	case $previous in
+	--root) compopt -o dirnames && return ;;
+	--from-file) compopt -o default && return ;;
+	--user) mapfile -t COMPREPLY < <(compgen -u -- "$current") && return ;;
+	--invite | --label | --from | --uri | --hours | --limit) return ;;
+	--service) [[ -d /etc/pam.d ]] && mapfile -t COMPREPLY < <(cd /etc/pam.d && compgen -f -- "$current") && return ;;
+	esac
+	if [[ $current == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_nas2fa_options "$command")" -- "$current")
+		return
+	fi
+	case $command in
+	nas2fa | user) mapfile -t COMPREPLY < <(compgen -W "$(_nas2fa_words "$command")" -- "$current") ;;
+	status | test | disable | recovery-codes | repair | "user "*) mapfile -t COMPREPLY < <(compgen -u -- "$current") ;;
+	esac
 }
-complete -o nosort -F _nas2fa nas2fa
+complete -F _nas2fa nas2fa

@@ -83,7 +83,7 @@ def _from_journal(attempt: str) -> Mapping[str, Any]:
         raise RequestError(Reason.BAD_REQUEST, f"neither nas2fad nor the journal knows the attempt {attempt}")
     entry = entries[-1]
     found = {key: str(entry.get(f"NAS2FA_{key.upper()}", "")) for key in ("user", "service", "phase", "source")}
-    trace = str(entry.get("NAS2FA_TRACE", "")).splitlines()
+    trace = str(entry.get("NAS2FA_TRACE", "")).split(" | ")  # as nas2fa.audit joins the lines
     verdict, reason = str(entry["NAS2FA_VERDICT"]), str(entry.get("NAS2FA_REASON", ""))
     when = int(entry["__REALTIME_TIMESTAMP"].timestamp())
     uid = str(entry.get("NAS2FA_UID", ""))
