@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import os
+import random
 import struct
 import time
 from urllib.parse import quote
@@ -59,7 +60,8 @@ class Authenticator:
     def wrong(self) -> str:
         """Six digits that are the code of no step anywhere near."""
         near = {self.at(_now() + offset) for offset in range(-20, 21)}
-        return next(code for code in (f"{number:06}" for number in range(10**6)) if code not in near)
+        guesses = (f"{random.randrange(10**6):06}" for _ in range(100))
+        return next(guess for guess in guesses if guess not in near)
 
 
 def _now() -> int:
