@@ -112,7 +112,7 @@ class Attempts:
             source=attempt.source.key,
             reason=str(verdict.reason),
             verdict=verdict.word,
-            trace=attempt.trace,
+            trace="\n".join(attempt.trace),
         )
         if verdict.word == "allow" and attempt.outcome is not None and attempt.outcome.factor == "recovery":
             audit.emit(
