@@ -39,8 +39,12 @@ class FakeDaemon:
         self._listener.settimeout(PATIENCE)
         self._listener.bind(str(path))
         path.chmod(0o666)
-        with _effective_uid(listener_uid):
-            self._listener.listen(backlog)
+        try:
+            with _effective_uid(listener_uid):
+                self._listener.listen(backlog)
+        except OSError:
+            self._listener.close()
+            raise
         self._thread = threading.Thread(target=self._serve)
 
     def __enter__(self) -> "FakeDaemon":

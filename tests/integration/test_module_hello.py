@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 from fake_daemon import READ, FakeDaemon, Script
+from nas2fa.login import protocol
+from nas2fa.login.protocol import Hello
 from pam_client import BUILDS, PRODUCTION, Pam, PamStack
 
 pytestmark = pytest.mark.usefixtures("pam_programs")
@@ -33,6 +35,27 @@ def test_all_fields(directory: Path, build: str) -> None:
         "first": key,
         "verified": "",
     }
+
+
+@pytest.mark.parametrize(
+    ("phase", "call", "line"),
+    [
+        ("auth", "auth", AUTH),
+        ("account", "account", ACCOUNT),
+        ("guard", "account", GUARD),
+        ("split", "auth", f"{AUTH} split"),
+        ("decoy", "auth", f"{AUTH} decoy"),
+    ],
+)
+def test_daemon_reads_what_the_module_writes(directory: Path, phase: str, call: str, line: str) -> None:
+    stack = PamStack(directory).write(line)
+    user = "ghost" if phase == "decoy" else "daemon"
+    with FakeDaemon(stack.socket, [READ, b"Vdeny"]) as daemon:
+        stack.run(user, "rhost=2001:db8::7", "tty=tty1", "ruser=bob", "env=SSH_AUTH_INFO_0=password", call)
+    uid = None if phase == "decoy" else 1
+    hello = Hello(phase, "sshd", uid, user, "2001:db8::7", "tty1", "bob", "password", verified=False)
+    assert protocol.decode(daemon.received[0][0]) == hello
+    assert protocol.encode_hello(hello) == daemon.received[0][0]
 
 
 def test_unset_items_are_empty(directory: Path) -> None:
