@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from commanding import ME, ROOT, Command
@@ -291,6 +293,23 @@ def test_every_command_has_help(nas2fa) -> None:
     assert {"setup", "status", "user", "repair"} <= set(names)
     for name in names:
         assert nas2fa(name, "--help").code == 0
+
+
+@pytest.mark.parametrize("where", ["full disk", "closed pipe"])
+def test_output_that_goes_nowhere(where) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed, Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "nas2fa.cli", "version"],
+            env={"PYTHONPATH": ":".join(sys.path)},
+            stdout=full if where == "full disk" else closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr == ("nas2fa: No space left on device\n" if where == "full disk" else "")
 
 
 def test_a_command_loads_no_library_that_it_does_not_need(tmp_path) -> None:

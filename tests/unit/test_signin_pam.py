@@ -47,7 +47,6 @@ class SignIn:
         check = root / "check"
         check.write_text(CHECK)
         check.chmod(0o755)
-        self.stack("account required pam_permit.so")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "nas2fa.signin", "--listen", "--root", str(root), "--confdir", str(self.confdir)],
             env={"PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]},
@@ -89,13 +88,17 @@ def wait_until(holds) -> None:
         select.select([], [], [], 0.01)
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    process = SignIn(tmp_path_factory.mktemp("signin"))
+    yield process
+    process.stop()
+
+
 @pytest.fixture
-def signin(tmp_path):
-    running = SignIn(tmp_path)
-    try:
-        yield running
-    finally:
-        running.stop()
+def signin(running):
+    running.stack("account required pam_permit.so")
+    return running
 
 
 def test_a_right_password_gives_the_token_of_nas2fad(signin) -> None:

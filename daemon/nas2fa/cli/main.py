@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -86,6 +87,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         terminal.warn("\nNothing was changed.")
         return REFUSED
-    except BrokenPipeError:  # `nas2fa user list | head`
-        sys.stderr.close()
-        return REFUSED
+    except OSError as error:
+        return _output_lost(error)
+
+
+def _output_lost(error: OSError) -> int:
+    """Standard output is full, or nobody reads it any more (`nas2fa user list | head`)."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer ends quietly
+    if not isinstance(error, BrokenPipeError):
+        terminal.warn(f"nas2fa: {error.strerror}")
+    return REFUSED
