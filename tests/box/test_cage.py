@@ -1,7 +1,7 @@
 """The cages of nas2fad and nas2fa-signin: each way out is tried from inside, with root's uid, on both Debians.
 
-The probes run in units made of the real ones: their [Service] section, word for word, around another program. A third one has no
-cage, and there each way must be open: a way that is shut everywhere would prove nothing.
+The probes run in units made of the real ones: their [Service] section, word for word, around another program. A third
+one has no cage, and there each way must be open: a way that is shut everywhere would prove nothing.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ StandardOutput=truncate:/opt/result
 # nspawn itself takes these from root, so a box cannot show them open.
 SHUT_BY_NSPAWN = {"add_key", "keyctl", "load a module", "bpf", "set the clock", "swap", "kernel log"}
 
-# nas2fa-signin reads shadow, is called back from C in memory that was written, and finds its caller in /proc. There a root process
-# that has no capabilities either, and did not say PR_SET_DUMPABLE 0 as ours do, is open to it.
+OPEN_TO_NAS2FAD = {"read credentials", "read state"}
+
+# nas2fa-signin reads shadow, is called back from C in memory that was written, and finds its caller in /proc. There a
+# root process that has no capabilities either, and did not say PR_SET_DUMPABLE 0 as ours do, is open to it.
 OPEN_TO_SIGNIN = {
     "read shadow", "run a program in memory",
     "memory of a process", "environment of a process", "root directory of a process",
@@ -70,7 +72,7 @@ class Prober:
         return main_pid(self.box, "victim")
 
     def run(self, cage: str, module: str, *arguments: str, own: str, victim: int | None = None) -> dict[str, str]:
-        """What the module reports: the name of each action, and "" or the error. `cage` is text of a [Service] section."""
+        """What the module reports, run in `cage`, text of a [Service] section: each action, and "" or its error."""
         text = _PROBE.format(
             cage=cage, module=module, arguments=json.dumps(arguments).replace('"', r"\x22"), own=own,
             victim=self.victim if victim is None else victim, terminal=self.box.read("/run/victim.tty"),
@@ -119,7 +121,7 @@ def of_root(prober: Prober) -> dict[str, str]:
     return prober.run("", "cage.ways", own="/run/nas2fa")
 
 
-@pytest.mark.parametrize("way", ways.WAYS)
+@pytest.mark.parametrize("way", [way for way in ways.WAYS if way not in OPEN_TO_NAS2FAD])
 def test_nas2fad_finds_it_shut(of_nas2fad: dict[str, str], way: str) -> None:
     assert of_nas2fad[way]
 
@@ -145,14 +147,18 @@ def test_signin_can_do_its_work(prober: Prober) -> None:
     assert prober.run(cage, "cage.needs", "signin", own="") == dict.fromkeys(needs.SIGNIN, "")
 
 
+TRACING = (
+    "ptrace", "process_vm_readv", "memory of a process", "environment of a process", "root directory of a process",
+)  # fmt: skip
+
+
 def test_nas2fad_is_not_open_to_its_equals(prober: Prober) -> None:
     """Root without capabilities may trace its like, as it does the victim, but not a process that is not dumpable."""
-    tracing = ("ptrace", "process_vm_readv", "memory of a process", "environment of a process", "root directory of a process")
     daemon = main_pid(prober.box, "nas2fad")
     equal = prober.run("CapabilityBoundingSet=\n", "cage.ways", own="/run/nas2fa")
-    assert [equal[way] for way in tracing] == [""] * len(tracing)
+    assert [equal[way] for way in TRACING] == [""] * len(TRACING)
     tried = prober.run("CapabilityBoundingSet=\n", "cage.ways", own="/run/nas2fa", victim=daemon)
-    assert all(tried[way] for way in tracing)
+    assert all(tried[way] for way in TRACING)
 
 
 @pytest.mark.parametrize("unit", ["nas2fad.service", "nas2fa-signin@probe.service"])
@@ -204,7 +210,7 @@ def test_a_password_is_checked_in_the_cage(prober: Prober, password: str, end: s
 def test_it_starts_where_nothing_can_be_written(bare_box: Box) -> None:
     """A read-only disk is no reason to shut everybody out."""
     bare_box.run("systemctl stop nas2fad")
-    for path in ("/etc/nas2fa", "/var/lib/nas2fa", "/tmp", "/var/tmp"):
+    for path in ("/etc/nas2fa", "/var/lib/nas2fa", "/tmp", "/var/tmp", "/usr"):
         bare_box.run(f"mount --bind {path} {path} && mount -o remount,bind,ro {path}")
     bare_box.run("systemctl start nas2fad")
     assert bare_box.run("systemctl is-active nas2fad").stdout == "active\n"

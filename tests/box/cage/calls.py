@@ -45,7 +45,7 @@ def in_child(action: Callable[[], object]) -> None:
             action()
         except OSError as error:
             code = error.errno or 255
-        except BaseException:
+        except BaseException:  # noqa: BLE001 (a child must not come back)
             code = 255
         finally:
             os._exit(code)
@@ -87,7 +87,7 @@ def report(actions: Mapping[str, Callable[[], object]]) -> None:
 
 
 def tried(action: Callable[[], object]) -> str:
-    """ "" if the way is open, else the error."""
+    """The error of an action, or nothing."""
     try:
         action()
     except (OSError, ValueError, MemoryError) as error:  # ValueError: Python's word for a limit above the hard one

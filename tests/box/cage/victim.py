@@ -1,4 +1,4 @@
-"""A root process without capabilities, for cage.ways to lay hands on: nothing protects it but the cage of the other one."""
+"""A root process without capabilities, for cage.ways to lay hands on: only the cage of the other one protects it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.append("/usr/lib/python3/dist-packages")
 
-from systemd import daemon  # noqa: E402 (the line above has to come first)
+from systemd import daemon
 
 with socket.socket(socket.AF_UNIX) as listener:
     listener.bind("\0nas2fa-probe")

@@ -1,7 +1,7 @@
 """What a captured process would try, run from inside a unit's own sandbox by the system's Python.
 
-A way returns when it is open and raises OSError when it is shut. Nothing here does harm, since all of them also run in a root
-service without a cage, to prove that each is a way.
+A way returns when it is open and raises OSError when it is shut. Nothing here does harm, since all of them also run in
+a root service without a cage, to prove that each is a way.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def trace() -> None:
 
 
 def read_memory() -> None:
-    """process_vm_readv(2) of another root process; permission comes first, so EFAULT for a wild address means that it is open."""
+    """process_vm_readv(2) of a root process; EFAULT for a wild address comes only after the permission was given."""
     local, remote = Area(ctypes.addressof(ctypes.create_string_buffer(8)), 8), Area(8, 8)
     try:
         checked(LIBC.process_vm_readv(VICTIM, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0))
@@ -132,7 +132,7 @@ WAYS: dict[str, Callable[[], object]] = {
     "written memory made executable": make_executable,
     # other processes
     "kill": lambda: os.kill(VICTIM, 0),
-    "signal by pidfd": lambda: signal.pidfd_send_signal(os.pidfd_open(VICTIM), 0),  # type: ignore[arg-type]
+    "signal by pidfd": lambda: signal.pidfd_send_signal(os.pidfd_open(VICTIM), 0),
     "ptrace": trace,
     "process_vm_readv": read_memory,
     "memory of a process": lambda: os.close(os.open(f"/proc/{VICTIM}/mem", os.O_RDWR)),
@@ -145,6 +145,8 @@ WAYS: dict[str, Callable[[], object]] = {
     "read ssh host keys": lambda: read("/etc/ssh/ssh_host_ed25519_key"),
     "read TLS keys": lambda: read("/etc/ssl/private/box.key"),
     "read Samba's secrets": lambda: read("/var/lib/samba/private/secrets.tdb"),
+    "read credentials": lambda: read("/var/lib/nas2fa/users"),
+    "read state": lambda: read("/run/nas2fa/state"),
     "read backups of shadow": lambda: read("/var/backups/shadow.bak"),
     "read root's files": lambda: read("/root/secret"),
     "read users' files": lambda: read("/home/alice/secret"),
@@ -154,7 +156,7 @@ WAYS: dict[str, Callable[[], object]] = {
     "write /run/systemd": lambda: write("/run/systemd/system/probe.service"),
     "write /usr": lambda: write("/usr/probe"),
     "write Python modules": lambda: write("/usr/lib/python3/dist-packages/probe.py"),
-    "write libraries": lambda: write(f"/usr/lib/{sys.implementation._multiarch}/probe.so"),  # type: ignore[attr-defined]
+    "write libraries": lambda: write(f"/usr/lib/{sys.implementation._multiarch}/probe.so"),
     "write programs": lambda: write("/usr/bin/probe"),
     "write /etc": lambda: write("/etc/probe"),
     "write PAM stacks": lambda: write("/etc/pam.d/sshd"),
