@@ -26,7 +26,7 @@ SYSLOG = "/dev/log"
 IDENTIFIER = "nas2fad"
 FIELD_MAX = 400  # characters of a field
 TRACE_MAX = 8000  # characters; a decision's trace is many short lines
-FIELDS = frozenset({"attempt", "user", "uid", "service", "source", "reason", "verdict", "trace", "by", "lost"})
+FIELDS = frozenset({"attempt", "user", "uid", "service", "source", "reason", "verdict", "trace", "phase", "by", "lost"})
 Fields = Mapping[str, str]
 Sink = Callable[[Event, str, Fields], bool]
 

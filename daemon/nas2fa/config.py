@@ -88,7 +88,7 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "period": _one_of(30, 60),
     "enroll_from": _networks,
     "display_managers": _strings,
-    "invite_hours": _whole(1, 24 * 90),
+    "invite_hours": _whole(1, 24 * 30),
 }
 assert set(_OPTIONS) == {field.name for field in fields(Config)}
 

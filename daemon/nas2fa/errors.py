@@ -80,5 +80,5 @@ class ConfigError(Exception):
     """A configuration that is refused; the text begins with `file:line:`."""
 
 
-class Unreachable(Exception):
+class UnreachableError(Exception):
     """The daemon cannot be reached, or was lost before it said how a request ended. The text names the socket."""

@@ -16,8 +16,7 @@ _REFUSALS = {
     Reason.SPENT: "That recovery code was used already. Take another one.",
     Reason.OLD: "That code is too old. Type the one your app shows now, and check the clock of your phone.",
     Reason.FRESH_START: (
-        "This box has just started and cannot know whether that code was used. "
-        "Wait for the next code and try again."
+        "This box has just started and cannot know whether that code was used. Wait for the next code and try again."
     ),
     Reason.CLOCK: (
         "The clock of this box has gone back, so codes from an app are refused. "

@@ -52,10 +52,14 @@ class FakeDaemon:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread.join(PATIENCE)
+        self.wait()
         self._listener.close()
         if self._failure is not None:
             raise self._failure
+
+    def wait(self) -> None:
+        """Until every script is played and its connection closed."""
+        self._thread.join(PATIENCE)
 
     @property
     def hello(self) -> list[str]:

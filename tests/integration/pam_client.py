@@ -102,12 +102,12 @@ class PamStack:
         (self.directory / "other").write_text("auth required pam_deny.so\n")
         return self
 
-    def command(self, user: str, *steps: str) -> list[str]:
+    def command(self, user: str, *steps: str | bytes) -> list[str | bytes]:
         """The command of one login; pamdrive.c says what the steps are."""
-        driver = [str(self.build.driver), str(self.directory), self.service, user, *steps]
+        driver: list[str | bytes] = [str(self.build.driver), str(self.directory), self.service, user, *steps]
         return [*self.build.wrapper, *driver]
 
-    def run(self, user: str, *steps: str, wrapper: Sequence[str] = ()) -> Outcome:
+    def run(self, user: str, *steps: str | bytes, wrapper: Sequence[str] = ()) -> Outcome:
         """Run the steps. A sanitizer's or valgrind's report fails."""
         done = subprocess.run(
             [*wrapper, *self.command(user, *steps)],

@@ -19,7 +19,7 @@ import pexpect
 import pyotp
 import pytest
 from nas2fa.control.client import Client
-from nas2fa.errors import Unreachable
+from nas2fa.errors import UnreachableError
 from running import KEY, REPO, Running, code, until, wrong
 
 sys.path.insert(0, str(REPO / "tests" / "unit"))
@@ -129,7 +129,7 @@ def signin(nas2fa: Command) -> Iterator[Path]:
     )
 
     def listens() -> bool:
-        with contextlib.suppress(Unreachable):
+        with contextlib.suppress(UnreachableError):
             Client(root / "run" / "signin.sock").close()
             return True
         return False

@@ -75,8 +75,16 @@ def test_disabling_needs_a_fresh_code_and_a_wrong_one_is_counted(daemon: Running
     assert done == {"done": {}}
     shown = daemon.ask("user.show", **ME)["done"]
     assert not shown["armed"]
-    assert shown["budget"][1] == {"purse": "own", "used": 3, "limit": 30}  # disabling refunds nothing
+    assert shown["budget"][1] == {"purse": "own", "used": 3, "limit": 15}  # disabling refunds nothing
     assert daemon.login(replace(ALICE, **ME), None)[0] == "pass"
+
+
+def test_a_users_own_test_does_not_tell_that_a_code_is_of_the_future(daemon: Running) -> None:
+    daemon.add(STRANGER, "nobody")
+    early = code(offset=4)
+    (own,) = asked_by_stranger(daemon, f"say(ask('test', {ME!r}, [{early!r}]))")
+    assert own["done"]["reason"] == "WRONG"
+    assert daemon.ask("explain", attempt=own["done"]["attempt"])["done"]["reason"] == "FUTURE"
 
 
 def test_a_used_code_does_not_disable(daemon: Running) -> None:

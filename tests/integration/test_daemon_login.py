@@ -253,7 +253,8 @@ def test_a_peer_that_leaves_after_its_answer_was_counted(daemon: Running) -> Non
 def test_prompt_timeout(daemon: Running) -> None:
     daemon.add(1000, "alice")
     (daemon.root / "etc/nas2fa.toml").write_text("prompt_timeout = 5\n")
-    daemon.process.send_signal(signal.SIGHUP)
+    daemon.stop()
+    daemon.start()
     began = time.monotonic()
     with connected(daemon.root / "run/login.sock") as link:
         link.send(encode_hello(ALICE))
@@ -261,6 +262,13 @@ def test_prompt_timeout(daemon: Running) -> None:
         assert link.recv(5000)[:1] == b"e"
         assert link.recv(5000) == b"Vdeny"
     assert 4.5 < time.monotonic() - began < 8
+
+
+def test_reload_reads_the_configuration_again(daemon: Running) -> None:
+    assert daemon.login(BOB, None)[0] == "pass"
+    (daemon.root / "etc/nas2fa.toml").write_text('unenrolled = "deny"\n')
+    daemon.process.send_signal(signal.SIGHUP)
+    until(lambda: daemon.login(BOB, None)[0] == "deny", "the new configuration is not in force")
 
 
 def test_bad_configuration_keeps_the_last_good_one_and_says_where(daemon: Running) -> None:

@@ -194,6 +194,23 @@ def test_log_holds_packet_types_only(directory: Path, script: list[bytes]) -> No
     assert "right" not in log
 
 
+def test_answer_is_wiped_from_memory(directory: Path) -> None:
+    typed = b"8675309024680"
+    high = bytes(byte | 0x80 for byte in typed)
+    stack = PamStack(directory).write(AUTH)
+    with FakeDaemon(stack.socket, [READ, ASK, READ, b"Vdeny"]) as daemon:
+        outcome = stack.run("daemon", b"answer-high=" + high, "auth", b"scan=" + high)
+    assert daemon.answers == [b"R" + typed]
+    assert outcome.all("scan") == ["0"]
+
+
+def test_scan_finds_what_is_not_wiped(directory: Path) -> None:
+    """The test above could fail: an item that stays in the handle is found."""
+    stack = PamStack(directory).write(AUTH)
+    high = bytes(byte | 0x80 for byte in b"host.example.org")
+    assert int(stack.run("daemon", "rhost=host.example.org", b"scan=" + high).all("scan")[0]) > 0
+
+
 def test_quiet_without_debug(directory: Path) -> None:
     stack = PamStack(directory).write(AUTH)
     with FakeDaemon(stack.socket, [READ, ASK, READ, b"Vdeny"]):

@@ -5,6 +5,7 @@ valgrind; a report of theirs fails the test.
 """
 
 import errno
+import os
 import socket
 import tempfile
 import time
@@ -46,6 +47,7 @@ SCRIPTS: dict[str, tuple[Script, Pam]] = {
     "word_and_nul": ([READ, b"Vallow\0"], UNAVAILABLE),
     "word_nul_and_text": ([READ, b"Vallow\0text"], UNAVAILABLE),
     "word_padded_to_the_limit": ([READ, b"Vallow".ljust(4096, b"w")], DENIED),
+    "word_longer_than_a_packet": ([READ, b"V".ljust(5000, b"w")], UNAVAILABLE),
     "word_padded_beyond": ([READ, b"Vallow".ljust(5000, b"\0")], UNAVAILABLE),
     "5000_bytes": ([READ, b"i" * 5000, b"Vallow"], UNAVAILABLE),
     "4097_bytes": ([READ, b"i" * 4097, b"Vallow"], UNAVAILABLE),
@@ -56,7 +58,6 @@ SCRIPTS: dict[str, tuple[Script, Pam]] = {
     "endless_questions": (QUESTIONS, UNAVAILABLE),
     "endless_tells": ([READ, *([b"iwait"] * 40)], UNAVAILABLE),
     "t_in_auth": ([READ, b"t6", b"Vallow"], UNAVAILABLE),
-    "answer_to_a_dead_daemon": ([READ, ASK, b"Vallow"], DENIED),
     "hello_echoed": ([READ, b"H1auth\0", b"Vallow"], UNAVAILABLE),
 }
 
@@ -126,6 +127,23 @@ def test_no_answer_is_no_login(directory: Path, build: str, answer: str, word: b
     assert daemon.answers == [b"X"]
 
 
+@pytest.mark.parametrize("build", ["plain", "asan"])
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [(b"Vallow", DENIED), (b"Vpass", DENIED), (b"Vlocked", Pam.MAXTRIES), (b"z", UNAVAILABLE)],
+)
+def test_answer_to_a_daemon_that_has_left(directory: Path, build: str, word: bytes, code: Pam) -> None:
+    """Its word still stands, unless it would open something: nobody has read the answer."""
+    stack = PamStack(directory, BUILDS[build]).write(AUTH)
+    fifo = directory / "left"
+    os.mkfifo(fifo)
+    with FakeDaemon(stack.socket, [READ, ASK, word]) as daemon, ThreadPoolExecutor(1) as threads:
+        login = threads.submit(stack.run, "daemon", f"after={fifo}", "answer=123456", "auth")
+        daemon.wait()
+        fifo.open("w").close()
+        assert login.result().code is code
+
+
 def test_question_after_x_is_refused(directory: Path) -> None:
     script: Script = [READ, b"sOther: ", READ, ASK, READ, b"Vallow"]
     outcome, daemon = play(PamStack(directory).write(AUTH), script, "auth", "answer-fail")
@@ -141,8 +159,9 @@ def test_missing_socket_and_plain_file(directory: Path) -> None:
 
 
 def test_too_long_socket_path(directory: Path) -> None:
-    stack = PamStack(directory).write(f"auth [default=done] OURS socket=/{'a' * 107}")
-    assert stack.run("daemon", "auth").code is UNAVAILABLE
+    outcome = PamStack(directory).write(f"auth [default=done] OURS socket=/{'a' * 107}").run("daemon", "auth")
+    assert outcome.code is UNAVAILABLE
+    assert "File name too long" in outcome.all("log")[0]
 
 
 @pytest.mark.parametrize("build", ["plain", "asan"])

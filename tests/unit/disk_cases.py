@@ -22,7 +22,7 @@ from nas2fa.store.records import EMPTY_STATE, Instant
 from nas2fa.store.state import State
 
 sys.path.insert(0, os.path.dirname(__file__))
-from conftest import ALICE
+from accounts import ALICE
 
 SIZE = "256k"
 NOW = Instant(1_700_000_000.0, 1000.0)

@@ -10,7 +10,7 @@ import pytest
 from nas2fa.control import codec
 from nas2fa.control.client import Client
 from nas2fa.control.messages import ANSWER_MAX, Ask, Rows, Show, Tell
-from nas2fa.errors import Reason, RequestError, Unreachable
+from nas2fa.errors import Reason, RequestError, UnreachableError
 from scripted_daemon import HANG_UP, LEFT, ScriptedDaemon, answer, ask, done, hear, refuse, request, say
 
 ME = frozenset({os.geteuid()})
@@ -139,7 +139,7 @@ def test_a_daemon_that_does_not_speak_the_protocol_is_unreachable(path, packet) 
     with (
         ScriptedDaemon(path, [request("status"), say(packet)]),
         Client(path, ME) as client,
-        pytest.raises(Unreachable) as caught,
+        pytest.raises(UnreachableError) as caught,
     ):
         client.request("status", {}, Recorder())
     assert str(path) in str(caught.value)
@@ -149,7 +149,7 @@ def test_a_daemon_that_goes_away_is_unreachable(path) -> None:
     with (
         ScriptedDaemon(path, [request("status"), HANG_UP]),
         Client(path, ME) as client,
-        pytest.raises(Unreachable, match="closed"),
+        pytest.raises(UnreachableError, match="closed"),
     ):
         client.request("status", {}, Recorder())
 
@@ -158,22 +158,22 @@ def test_a_silent_daemon_is_unreachable_after_the_patience(path) -> None:
     with (
         ScriptedDaemon(path, [request("status"), LEFT]),
         Client(path, ME, patience=0.05) as client,
-        pytest.raises(Unreachable, match="no word"),
+        pytest.raises(UnreachableError, match="no word"),
     ):
         client.request("status", {}, Recorder())
 
 
 def test_no_socket_and_nobody_behind_it(path) -> None:
-    with pytest.raises(Unreachable, match="No such file"):
+    with pytest.raises(UnreachableError, match="No such file"):
         Client(path, ME)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as bound:
         bound.bind(str(path))
-    with pytest.raises(Unreachable, match="refused"):
+    with pytest.raises(UnreachableError, match="refused"):
         Client(path, ME)
 
 
 def test_nothing_is_sent_to_a_listener_of_another_uid(path) -> None:
-    with ScriptedDaemon(path, [LEFT]), pytest.raises(Unreachable, match="not trusted"):
+    with ScriptedDaemon(path, [LEFT]), pytest.raises(UnreachableError, match="not trusted"):
         Client(path, frozenset({os.geteuid() + 1}))
 
 

@@ -105,6 +105,13 @@ def test_unenrolled_deny() -> None:
     assert result(play(world, SSH)) == ("deny", Reason.NOT_ENROLLED)
 
 
+def test_unenrolled_deny_still_lets_people_prove_their_password_to_set_up() -> None:
+    world = MemoryWorld()
+    world.the_rules = replace(world.the_rules, unenrolled="deny")
+    assert play(world, replace(SSH, service="nas2fa", rhost="")).verdict.word == "pass"
+    assert play(enrolled(), replace(SSH, service="nas2fa", rhost=""), code()).verdict.word == "allow"
+
+
 @pytest.mark.parametrize("reason", [r for r in Reason if r.startswith(("STORE_", "RECORD_"))])
 def test_a_store_that_cannot_be_believed_is_unavailable_never_not_enrolled(reason: Reason) -> None:
     world = enrolled()

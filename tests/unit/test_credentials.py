@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import ALICE
+from accounts import ALICE
 from hypothesis import given
 from hypothesis import strategies as st
 from nas2fa.errors import Reason, StoreError

@@ -50,7 +50,7 @@ def right(wizard: Wizard) -> str:
 
 
 def set_up(world, **answers) -> Wizard:
-    return Wizard(setup.set_up(world, UID, USER, NEW, {}, NOON), **{"start": [""], "saved": ["yes"], **answers})
+    return Wizard(setup.set_up(world, UID, USER, NEW, {}, NOON, list), **{"start": [""], "saved": ["yes"], **answers})
 
 
 def test_whole_wizard_in_its_order() -> None:
@@ -62,6 +62,45 @@ def test_whole_wizard_in_its_order() -> None:
     assert wizard.result == {"armed": True}
     assert world.load(UID, USER).armed
     assert len(wizard.shown["recovery_codes"]["codes"]) == 10
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_set_up_is_announced_once_it_is_kept_even_if_the_person_leaves_then(leaves: bool) -> None:
+    world, kept = MemoryWorld(), []
+    flow = setup.set_up(world, UID, USER, NEW, {}, NOON, lambda: kept.append(True))
+    if leaves:
+        with pytest.raises(KeyError):
+            Wizard(flow, start=[""], code=[right])  # `saved` gets no answer: the person is gone
+    else:
+        Wizard(flow, start=[""], code=[right], saved=["yes"])
+    assert kept == [True]
+    assert world.load(UID, USER).armed
+
+
+def test_nothing_is_announced_before_it_is_kept() -> None:
+    kept: list = []
+    with pytest.raises(RequestError):
+        Wizard(setup.set_up(MemoryWorld(), UID, USER, NEW, {}, NOON, lambda: kept.append(True)), start=[None])
+    assert kept == []
+
+
+def test_the_first_codes_step_is_used_before_the_record_exists() -> None:
+    world = MemoryWorld()
+
+    def save(credential):
+        assert world.state(UID).used
+        return MemoryWorld.save(world, credential)
+
+    world.save = save
+    set_up(world, code=[right])
+    assert world.load(UID, USER).armed
+
+
+def test_of_an_imported_key_it_is_not_told_how_far_off_a_code_is() -> None:
+    world = MemoryWorld()
+    Wizard(admin.add(world, UID, USER, URI, False, False, NOON))
+    wizard = set_up(world, code=[code(offset=-4), code()])
+    assert not any("behind" in text for text in wizard.told)
 
 
 def test_first_code_is_used_by_the_set_up() -> None:
@@ -149,7 +188,7 @@ def test_unlock() -> None:
 def test_new_recovery_codes_replace_the_old_ones() -> None:
     kept, old = recovery.new_set()
     world = enrolled(recovery=kept)
-    wizard = Wizard(setup.new_recovery_codes(world, UID, USER), saved=["yes"])
+    wizard = Wizard(setup.new_recovery_codes(world, UID, USER, list), saved=["yes"])
     assert play(world, SSH, old[0]).verdict.reason is Reason.WRONG
     assert play(world, SSH, wizard.shown["recovery_codes"]["codes"][0]).verdict.word == "allow"
 

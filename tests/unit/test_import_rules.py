@@ -27,7 +27,8 @@ ALLOWED = {
     "control": COMMON | {"control"},
     "cli": COMMON | {"cli", "control"},
     "signin": COMMON | {"signin", "control"},
-    "server": COMMON | {"server", "control", "login", "enrolment", "factors", "store", "clock", "config", "audit", "events"},
+    "server": COMMON
+    | {"server", "control", "login", "enrolment", "factors", "store", "clock", "config", "audit", "events"},
     "": set(),
 }
 PURE = ("login", "factors", "steps", "errors", "texts", "shown", "store.records", "control.codec", "control.verbs")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from nas2fa.control.client import Client
 from nas2fa.control.messages import Ask, Tell
-from nas2fa.errors import ProtocolError, Reason, RequestError, Unreachable
+from nas2fa.errors import ProtocolError, Reason, RequestError, UnreachableError
 from nas2fa.paths import Paths
 from nas2fa.signin import pam, session
 from scripted_daemon import ScriptedDaemon, done, refuse, request
@@ -56,7 +56,7 @@ class SignIn:
     def _listens(self) -> bool:
         try:
             Client(self.path, ME).close()
-        except Unreachable:
+        except UnreachableError:
             return False
         return True
 
@@ -184,7 +184,7 @@ def test_no_other_verb(signin, verb) -> None:
 
 def test_nobody_takes_all_of_the_places(signin) -> None:
     held = [Client(signin.path, ME) for _ in range(4)]
-    with pytest.raises(Unreachable):
+    with pytest.raises(UnreachableError):
         signin.sign_in(PASSWORD)
     for client in held:
         client.close()
@@ -192,7 +192,7 @@ def test_nobody_takes_all_of_the_places(signin) -> None:
     def served() -> bool:
         try:
             signin.sign_in("wrong")
-        except Unreachable:
+        except UnreachableError:
             return False
         except RequestError:
             return True

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from conftest import ALICE
+from accounts import ALICE
 from nas2fa.errors import Reason
 from nas2fa.paths import Paths
 from nas2fa.store.credentials import Credentials

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
-from conftest import ALICE
+from accounts import ALICE
 from nas2fa.errors import Reason, StoreError
 from nas2fa.paths import Paths
 from nas2fa.store.credentials import Credentials

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nas2fa.cli import terminal
-from nas2fa.errors import Nas2faError, Reason, Unreachable
+from nas2fa.errors import Nas2faError, Reason, UnreachableError
 from nas2fa.shown import shown
 
 REFUSED, UNREACHABLE = 1, 3  # exit codes
@@ -37,9 +37,9 @@ ADVICE: dict[Reason, str] = {
 }
 
 
-def complain(error: Nas2faError | Unreachable) -> int:
+def complain(error: Nas2faError | UnreachableError) -> int:
     """Say it on standard error; returns the exit code."""
-    if isinstance(error, Unreachable):
+    if isinstance(error, UnreachableError):
         terminal.warn(f"nas2fa: the daemon nas2fad cannot be reached at {shown(str(error), terminal.TEXT_MAX)}")
         terminal.warn("Look at: systemctl status nas2fad (a private one is started by: nas2fad --root DIR)")
         return UNREACHABLE

@@ -26,7 +26,7 @@ class Box:
     root: str | None = None
 
     def connect(self, socket: str = "control", patience: float = STEP_PATIENCE) -> Client:
-        """Connect to one of its sockets. Raises Unreachable."""
+        """Connect to one of its sockets. Raises UnreachableError."""
         paths = Paths.under(str(Path(self.root).resolve())) if self.root else Paths.system()
         # Somebody may run a private instance without being root; nobody else's is trusted.
         listeners = frozenset({0, os.geteuid()}) if self.root else frozenset({0})

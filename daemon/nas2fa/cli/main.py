@@ -16,7 +16,7 @@ from nas2fa import __version__
 from nas2fa.cli import terminal
 from nas2fa.cli.advice import REFUSED, complain
 from nas2fa.cli.box import Box
-from nas2fa.errors import Nas2faError, Unreachable
+from nas2fa.errors import Nas2faError, UnreachableError
 
 DONE, USAGE = 0, 2
 
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return USAGE
-    except (Nas2faError, Unreachable) as error:
+    except (Nas2faError, UnreachableError) as error:
         return complain(error)
     except (click.Abort, KeyboardInterrupt):
         terminal.warn("\nNothing was changed.")

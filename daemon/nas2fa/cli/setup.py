@@ -10,7 +10,7 @@ from nas2fa.cli import terminal
 from nas2fa.cli.advice import complain
 from nas2fa.cli.box import Account, Box, PlainRelay, account
 from nas2fa.cli.wizard import WizardRelay
-from nas2fa.errors import Reason, RequestError, Unreachable
+from nas2fa.errors import Reason, RequestError, UnreachableError
 from nas2fa.shown import shown
 
 SIGNIN_PATIENCE = 120.0  # seconds: PAM may wait for a directory server, and delays after a wrong password
@@ -32,7 +32,7 @@ def setup(box: Box, name: str | None, invite: str, label: str) -> int:
         _set_up(box, whom, {"invite": invite, "label": label}, relay)
     except KeyboardInterrupt:
         terminal.warn("\n" + _what_changed(box, whom, relay))
-    except (RequestError, Unreachable) as error:
+    except (RequestError, UnreachableError) as error:
         code = 1 if relay.left else complain(error)  # who left knows why
         terminal.warn(_what_changed(box, whom, relay))
         return code
@@ -79,7 +79,7 @@ def _prove_password(box: Box) -> str:
         done = client.request("signin", {}, PlainRelay())
     token = done.get("token")
     if not isinstance(token, str):
-        raise Unreachable("nas2fa-signin: no token in its answer")
+        raise UnreachableError("nas2fa-signin: no token in its answer")
     return token
 
 
@@ -96,7 +96,7 @@ def _what_changed(box: Box, whom: Account, relay: WizardRelay) -> str:
         return "Nothing was changed."
     try:
         armed = box.request("status", whom.args())[0]["armed"]
-    except (RequestError, Unreachable):
+    except (RequestError, UnreachableError):
         return "The code was right, but the daemon cannot say whether it was kept: see nas2fa status."
     if armed:
         return "2-step verification is on. For recovery codes that you can keep, run: nas2fa recovery-codes"

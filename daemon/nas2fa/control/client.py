@@ -24,7 +24,7 @@ from nas2fa.control.messages import (
     from_json,
     request_to_json,
 )
-from nas2fa.errors import ProtocolError, Reason, RequestError, Unreachable
+from nas2fa.errors import ProtocolError, Reason, RequestError, UnreachableError
 
 CONNECT_PATIENCE = 10.0  # seconds; systemd holds the connection while a slow box starts the daemon
 STEP_PATIENCE = 30.0  # seconds that the other side may need for one step; it thinks, it does not type
@@ -56,7 +56,7 @@ class Client:
         listeners: frozenset[int] = frozenset({0}),
         patience: float = STEP_PATIENCE,
     ) -> None:
-        """Connect. Raises Unreachable, also when the listener's uid is none of `listeners`: it would hear secrets."""
+        """Connect. UnreachableError also when the listener's uid is none of `listeners`: it would hear secrets."""
         self._path = os.fspath(path)
         self._patience = patience
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
@@ -66,7 +66,7 @@ class Client:
             self._check_listener(listeners)
         except OSError as error:
             self._socket.close()
-            raise Unreachable(f"{path}: {error.strerror or error}") from None
+            raise UnreachableError(f"{path}: {error.strerror or error}") from None
         except BaseException:
             self._socket.close()
             raise
@@ -84,7 +84,7 @@ class Client:
         self._socket.close()
 
     def request(self, verb: str, args: Mapping[str, Any], relay: Relay) -> Mapping[str, Any]:
-        """What the daemon says is done. Raises RequestError when it refuses, Unreachable when it is lost."""
+        """What the daemon says is done. Raises RequestError when it refuses, UnreachableError when it is lost."""
         self._send(request_to_json(Request(verb, args)))
         while True:
             match self._receive():
@@ -105,7 +105,9 @@ class Client:
         raw = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
         uid = _PEER.unpack(raw)[1]
         if uid not in listeners:
-            raise Unreachable(f"{self._path}: held by uid {uid}, who is not trusted with secrets; nothing was sent")
+            raise UnreachableError(
+                f"{self._path}: held by uid {uid}, who is not trusted with secrets; nothing was sent"
+            )
 
     def _answer(self, answer: str | None) -> None:
         if answer is not None:
@@ -139,8 +141,8 @@ class Client:
         except ProtocolError as error:
             raise self._lost(f"not understood: {error.text}") from None
 
-    def _lost(self, why: str) -> Unreachable:
-        return Unreachable(f"{self._path}: {why}")
+    def _lost(self, why: str) -> UnreachableError:
+        return UnreachableError(f"{self._path}: {why}")
 
 
 def _known(reason: str) -> Reason:

@@ -16,18 +16,14 @@ from nas2fa.steps import OffLoop, Reply, Step
 from nas2fa.store.records import Credential, Instant
 
 
-def add(
-    store: AccountStore, uid: int, user: str, uri: str, armed: bool, replace_old: bool, now: Instant
-) -> UseCase:
+def add(store: AccountStore, uid: int, user: str, uri: str, armed: bool, replace_old: bool, now: Instant) -> UseCase:
     """Import one authenticator. Pending until its first good code, unless `armed`: then the next login needs it."""
     authenticator = provisioning.parse(uri, now.wall)
     credential = store.load(uid, user)
     if (credential.armed or credential.pending) and not replace_old:
         raise RequestError(Reason.ALREADY_ENROLLED, f"{user} has a second step already; --replace takes its place.")
     if armed:
-        new = replace(
-            credential, authenticators=(authenticator,), pending=None, recovery=None, enrolled=int(now.wall)
-        )
+        new = replace(credential, authenticators=(authenticator,), pending=None, recovery=None, enrolled=int(now.wall))
     else:
         new = replace(credential, pending=authenticator)
     yield from _save(store, new, uid, user)

@@ -65,9 +65,7 @@ class Tokens:
         self._waiting.pop(token, None)
 
 
-def check_proof(
-    credential: Credential, source: str, invite: str, enroll_from: Sequence[Network], now: Instant
-) -> None:
+def check_proof(credential: Credential, source: str, invite: str, enroll_from: Sequence[Network], now: Instant) -> None:
     """RequestError(NO_PROOF) unless invite, source or console speaks for this person."""
     if source == CONSOLE or recovery.invited(credential.invite, invite, now.wall):
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -30,8 +30,16 @@ class NewKey:
     issuer: str
 
 
-def set_up(store: AccountStore, uid: int, user: str, new: NewKey, clock: Mapping[str, Any], now: Instant) -> UseCase:
-    """The wizard. Who may call it was decided before (enrolment/proof.py)."""
+def set_up(
+    store: AccountStore,
+    uid: int,
+    user: str,
+    new: NewKey,
+    clock: Mapping[str, Any],
+    now: Instant,
+    saved: Callable[[], None],
+) -> UseCase:
+    """The wizard. Who may call it was decided before (enrolment/proof.py); `saved` is called once it is kept."""
     credential = store.load(uid, user)
     if credential.armed:
         raise RequestError(
@@ -47,8 +55,9 @@ def set_up(store: AccountStore, uid: int, user: str, new: NewKey, clock: Mapping
         authenticator = provisioning.new_authenticator(new.algorithm, new.digits, new.period, new.label, now.wall)
         store.mark_born(authenticator.secret.fingerprint())
         yield Show("secret", _shown_key(authenticator, user, new.issuer))
-    step = yield from _first_code(store, uid, authenticator)
-    return (yield from _arm(store, uid, user, credential, authenticator, step))
+    shown = credential.pending is None
+    state = yield from _first_code(store, uid, authenticator, shown)
+    return (yield from _arm(store, replace(credential, uid=uid, user=user), authenticator, state, saved))
 
 
 def _shown_key(authenticator: Authenticator, account: str, issuer: str) -> dict[str, Any]:
@@ -63,8 +72,13 @@ def _shown_key(authenticator: Authenticator, account: str, issuer: str) -> dict[
     }
 
 
-def _first_code(store: AccountStore, uid: int, authenticator: Authenticator) -> Generator[Step, Reply, int]:
-    """Ask until a code is right; returns the step it was of, which is used up by this."""
+def _first_code(
+    store: AccountStore, uid: int, authenticator: Authenticator, shown: bool
+) -> Generator[Step, Reply, UserState]:
+    """Ask until a code is right; returns the state in which its step is used up.
+
+    How far off a code was is told only when the key was `shown`: of an imported one it would help a guesser.
+    """
     for left in reversed(range(FIRST_CODE_TRIES)):
         answer = yield Ask(texts.FIRST_CODE_PROMPT.format(digits=authenticator.digits), name="code")
         text = _go_on(answer).replace(" ", "")
@@ -74,31 +88,35 @@ def _first_code(store: AccountStore, uid: int, authenticator: Authenticator) -> 
         if match is not None and abs(match.offset) <= totp.WINDOW:
             last = state.used.get(authenticator.secret.fingerprint(), 0)
             if match.step > max(last, store.floor(authenticator, state, answer.now)):
-                return match.step
+                state = replace(state, last_ok=int(answer.now.wall))
+                return with_used(state, authenticator.secret.fingerprint(), match.step)
             yield Tell(texts.refusal(Reason.REUSED, ""), error=True)
         elif left:
-            seconds = None if match is None else match.offset * authenticator.period
+            seconds = match.offset * authenticator.period if shown and match is not None else None
             yield Tell(texts.first_code_missed(seconds), error=True)
     raise RequestError(Reason.REFUSED, texts.FIRST_CODE_GIVEN_UP)
 
 
 def _arm(
-    store: AccountStore, uid: int, user: str, credential: Credential, authenticator: Authenticator, step: int
+    store: AccountStore,
+    credential: Credential,
+    authenticator: Authenticator,
+    state: UserState,
+    saved: Callable[[], None],
 ) -> UseCase:
     codes, shown = recovery.new_set()
     armed = replace(
         credential,
-        uid=uid,
-        user=user,
         authenticators=(authenticator,),
         pending=None,
         recovery=codes,
         invite=None,
         enrolled=credential.enrolled or authenticator.created,
     )
+    # First the used step, then the record: in between, no login could pass with the code just typed.
+    store.put(armed.uid, without_older_sets(state, credential, armed))
     yield OffLoop(lambda: store.save(armed))
-    state = without_older_sets(store.state(uid), credential, armed)
-    store.put(uid, with_used(state, authenticator.secret.fingerprint(), step))
+    saved()
     yield Tell(texts.VERIFIED)
     yield Show("recovery_codes", {"codes": list(shown)})
     yield Ask(texts.SAVED_PROMPT, echo=True, name="saved")
@@ -112,8 +130,8 @@ def without_older_sets(state: UserState, old: Credential, new: Credential) -> Us
     return replace(state, spent=frozenset(spent))
 
 
-def new_recovery_codes(store: AccountStore, uid: int, user: str | None) -> UseCase:
-    """A new set in place of the old one. A fresh code was asked before."""
+def new_recovery_codes(store: AccountStore, uid: int, user: str | None, saved: Callable[[], None]) -> UseCase:
+    """A new set in place of the old one. A fresh code was asked before; `saved` is called once it is kept."""
     credential = store.load(uid, user)
     if not credential.armed:
         raise RequestError(Reason.NOT_ENROLLED, "Two-step verification is not set up.")
@@ -121,6 +139,7 @@ def new_recovery_codes(store: AccountStore, uid: int, user: str | None) -> UseCa
     renewed = replace(credential, recovery=codes)
     yield OffLoop(lambda: store.save(renewed))
     store.put(uid, without_older_sets(store.state(uid), credential, renewed))
+    saved()
     yield Show("recovery_codes", {"codes": list(shown)})
     yield Ask(texts.SAVED_PROMPT, echo=True, name="saved")
     return {}

@@ -23,7 +23,6 @@ REACH: Final = 10  # steps either way in which a wrong code is told OLD or FUTUR
 DIGESTS: Final = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}
 DIGITS: Final = (6, 8)
 PERIODS: Final = (30, 60)
-AUTHENTICATORS_MAX: Final = 5  # each one more code that a guess may hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,5 @@ def _matches(authenticator: Authenticator, code: str, current: int, offsets: Ite
     typed = code.encode("ascii")
     steps = [(current + o, o) for o in sorted(offsets, key=abs) if current + o >= 0]
     return [
-        Match(step, o)
-        for step, o in steps
-        if hmac.compare_digest(code_at(authenticator, step).encode("ascii"), typed)
+        Match(step, o) for step, o in steps if hmac.compare_digest(code_at(authenticator, step).encode("ascii"), typed)
     ]

@@ -48,9 +48,7 @@ class World(Protocol):
     def state(self, uid: int) -> UserState:
         """The state as it stands now."""
 
-    def update(
-        self, uid: int, user: str, fn: Callable[[Credential, UserState], tuple[UserState, Outcome]]
-    ) -> Outcome:
+    def update(self, uid: int, user: str, fn: Callable[[Credential, UserState], tuple[UserState, Outcome]]) -> Outcome:
         """Load both, apply fn, keep its state, give its outcome: one step that nothing comes between."""
 
     def recovery_fault(self, uid: int) -> Reason | None:
@@ -156,10 +154,10 @@ def _answered(attempt: Attempt, world: World, asked: Credential, answer: Answer)
 
 def _guard(attempt: Attempt, world: World) -> Flow:
     """Account phase of a guarded line: a handle that passed no code is refused if policy wants one (a key alone)."""
-    if attempt.hello.verified and attempt.peer_is_root:
+    if attempt.hello.verified or not attempt.peer_is_root:  # a peer that is not root could as well not ask
         return Verdict("ignore", Reason.OK)
     _, decision = _policy(attempt, world)
-    if decision.action is Action.SKIP or not attempt.peer_is_root:
+    if decision.action is Action.SKIP:
         return Verdict("ignore", Reason.NOT_ENROLLED)
     return (yield from _refuse(attempt, "deny", Reason.NOT_VERIFIED))
 
@@ -181,7 +179,7 @@ def _split(attempt: Attempt, world: World) -> Flow:
 
 def _decoy(attempt: Attempt, world: World) -> Flow:
     """After a wrong password: ask as a real login would, verify nothing, count nothing, deny."""
-    if attempt.hello.uid is None or decide(_loaded(attempt, world), world.rules().unenrolled).action is Action.CODE:
+    if attempt.hello.uid is None or _policy(attempt, world)[1].action is Action.CODE:
         yield from _ask(attempt.hello)
     return Verdict("deny", Reason.DECOY)
 
@@ -208,7 +206,7 @@ def _loaded(attempt: Attempt, world: World) -> Credential:
 
 def _policy(attempt: Attempt, world: World) -> tuple[Credential, Decision]:
     credential = _loaded(attempt, world)
-    decision = decide(credential, world.rules().unenrolled)
+    decision = decide(credential, attempt.hello.service, world.rules().unenrolled)
     attempt.note(f"policy: {decision.rule}")
     return credential, decision
 

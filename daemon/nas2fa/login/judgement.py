@@ -160,7 +160,5 @@ def _of_these(state: UserState, credential: Credential) -> UserState:
 
 def _unburn(state: UserState, name: str, step: int) -> UserState:
     """Forget burnt steps up to this one."""
-    gone = {
-        mark for mark in state.spent if mark.startswith(f"{name}@") and int(mark.rpartition("@")[2]) <= step
-    }
+    gone = {mark for mark in state.spent if mark.startswith(f"{name}@") and int(mark.rpartition("@")[2]) <= step}
     return replace(state, spent=state.spent - gone) if gone else state

@@ -17,8 +17,10 @@ from nas2fa.login.source import Source
 from nas2fa.store.records import EMPTY_STATE, Guess, Tally, UserState
 
 DAY: Final = 86_400.0  # seconds of the sliding day
-# Codes that may be tried in a day: 60 + 30 = 90 of 1,000,000, so hits stay below 1e-4. A good login refunds nothing.
-BUDGET: Final = {"remote": 60, "own": 30, "console": 10}  # the console counts tries, not codes (each costs 1)
+# Codes that may be tried in a day, 90 of 1,000,000 in all, so that hits stay below 1e-4; a good login refunds nothing.
+# With one phone a try costs 3: the console has ten tries of its own, remote sources fifteen, the user's own programs
+# five.
+BUDGET: Final = {"remote": 45, "own": 15, "console": 30}
 ROW_MAX: Final = 100  # wrong in a row that lock remote access until an admin unlocks
 OTHERS: Final = "others"  # the tally of refused tries from sources that have none
 FOREVER: Final = 1e12  # seconds: until an admin unlocks
@@ -48,7 +50,7 @@ def standing(state: UserState, source: Source, boot: float, codes: int) -> Lock 
         return Lock(Reason.LOCKED, tally.locked_until - boot)
     if source.purse == "remote" and state.wrong_in_row >= ROW_MAX:
         return Lock(Reason.LOCKED_DURABLY, FOREVER)
-    wait = _budget_wait(state, source.purse, boot, _cost(source.purse, codes))
+    wait = _budget_wait(state, source.purse, boot, codes)
     return Lock(Reason.BUDGET, wait) if wait > 0 else None
 
 
@@ -66,7 +68,7 @@ def count_failure(state: UserState, source: Source, boot: float, codes: int, lim
         locked_until = boot + limits.unlock_time
         failures = ()
     tally = replace(tally, failures=failures, locked_until=locked_until)
-    guess = Guess(boot, _cost(source.purse, codes), source.purse)
+    guess = Guess(boot, codes, source.purse)
     return replace(
         state,
         tallies=_with(_live(state, boot, limits), source.key, tally),
@@ -109,10 +111,6 @@ def any_lock(state: UserState, boot: float, codes: int) -> tuple[str, Lock] | No
         if lock is not None:
             return purse, lock
     return None
-
-
-def _cost(purse: str, codes: int) -> int:
-    return 1 if purse == "console" else max(1, codes)
 
 
 def _budget_wait(state: UserState, purse: str, boot: float, cost: int) -> float:

@@ -41,9 +41,7 @@ def source_of(hello: Hello, peer_is_root: bool, display_managers: Collection[str
         return _remote(hello.rhost)
     if hello.service == "login" and (CONSOLE_TTY.fullmatch(hello.tty) or GETTY_PTS.fullmatch(hello.tty)):
         return CONSOLE
-    if hello.service in display_managers and (
-        CONSOLE_TTY.fullmatch(hello.tty) or LOCAL_DISPLAY.fullmatch(hello.tty)
-    ):
+    if hello.service in display_managers and (CONSOLE_TTY.fullmatch(hello.tty) or LOCAL_DISPLAY.fullmatch(hello.tty)):
         return CONSOLE
     return Source(f"local:{hello.ruser[:RUSER_MAX] or '-'}", "remote")
 

@@ -112,6 +112,7 @@ class Attempts:
             source=attempt.source.key,
             reason=str(verdict.reason),
             verdict=verdict.word,
+            phase=attempt.hello.phase,
             trace="\n".join(attempt.trace),
         )
         if verdict.word == "allow" and attempt.outcome is not None and attempt.outcome.factor == "recovery":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from nas2fa import audit
 from nas2fa.clock.floor import floor_step
@@ -18,6 +18,8 @@ from nas2fa.login.lockout import Limits
 from nas2fa.store.credentials import Credentials
 from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 from nas2fa.store.state import State
+
+BEHIND: Final = 0.1  # seconds for which the disk waits: a burst of logins is let in first, and only then written
 
 T = TypeVar("T")
 
@@ -98,9 +100,10 @@ class StoreWorld:
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writer, work))
 
     async def write_behind(self) -> None:
-        """Forever: carry to the disk what was put, in the order it came, together where it came together."""
+        """Forever: carry to the disk what was put, a moment later, together where it came together."""
         while True:
             await self._wake.wait()
+            await asyncio.sleep(BEHIND)
             self._wake.clear()
             self._waiting |= self.states.take_dirty()
             while self._waiting:  # taken one by one: at a stop, `close` finds those whose turn has not come

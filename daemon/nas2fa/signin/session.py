@@ -20,7 +20,7 @@ from nas2fa.control.messages import (
     request_from_json,
     to_json,
 )
-from nas2fa.errors import ProtocolError, Reason, RequestError, Unreachable
+from nas2fa.errors import ProtocolError, Reason, RequestError, UnreachableError
 from nas2fa.paths import Paths
 from nas2fa.signin import pam
 from nas2fa.signin.caller import Caller, caller_of
@@ -106,7 +106,7 @@ def serve(connection: socket.socket, paths: Paths, confdir: str | None, trusted:
         line.send(_signed_in(line, caller_of(connection), paths, confdir, trusted))
     except (RequestError, ProtocolError) as error:
         line.end(Failed(error.reason, error.text))
-    except Unreachable as error:
+    except UnreachableError as error:
         line.end(Failed(Reason.INTERNAL, f"nas2fad cannot be reached: {error}"))
     except TimeoutError:
         line.end(Failed(Reason.TIMEOUT, "this took too long"))

@@ -7,6 +7,9 @@
  *   answer=TEXT                answers the next question that has no standing answer
  *   answer-null, answer-fail   the same with a NULL answer, with PAM_CONV_ERR
  *   to:PROMPT=TEXT             a standing answer to every question with this text
+ *   answer-high=TEXT           an answer whose bytes come with the top bit set, so that argv does not hold it
+ *   after=FIFO                 answers no question before somebody has opened FIFO to write
+ *   scan=TEXT                  prints how often such a text, with the top bits cleared, is in writable memory
  *   fds=N                      holds N descriptors open
  *
  * Prints a line for each message of the conversation (off, on, info, error), each line logged (log), and each
@@ -20,9 +23,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <syslog.h>
+#include <unistd.h>
 
 struct script {
 	char **standing, **queue;
+	const char *after;
 	int n_standing, n_queue, next;
 };
 
@@ -60,7 +65,38 @@ static const char *find_answer(struct script *s, const char *prompt) {
 			return s->standing[i] + 3 + len + 1;
 	if (s->next >= s->n_queue)
 		return NULL;
-	return strchr(s->queue[s->next++], 'r') + 1; /* "=TEXT", "-null", "-fail" */
+	return strchr(s->queue[s->next++], 'r') + 1; /* "=TEXT", "-null", "-fail", "-high=TEXT" */
+}
+
+static void clear_top_bits(char *text) {
+	for (; *text != '\0'; text++)
+		*text &= 0x7f;
+}
+
+/* Compares without ever holding the text itself. */
+static size_t count_in(const char *from, const char *to, const char *high) {
+	size_t len = strlen(high), n = 0, i;
+
+	for (; from + len <= to; from++) {
+		for (i = 0; i < len && from[i] == (high[i] & 0x7f); i++)
+			;
+		n += i == len;
+	}
+	return n;
+}
+
+static void scan_memory(const char *high) {
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512], *from, *to;
+	size_t n = 0;
+
+	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
+		if (sscanf(line, "%p-%p rw", (void **)&from, (void **)&to) == 2 &&
+		    strstr(line, " rw-p ") != NULL)
+			n += count_in(from, to, high);
+	if (maps != NULL)
+		fclose(maps);
+	printf("scan %zu\n", n);
 }
 
 static int answer(struct script *s, const struct pam_message *m, struct pam_response *r) {
@@ -70,12 +106,17 @@ static int answer(struct script *s, const struct pam_message *m, struct pam_resp
 	say(kinds[m->msg_style], m->msg);
 	if (m->msg_style != PAM_PROMPT_ECHO_OFF && m->msg_style != PAM_PROMPT_ECHO_ON)
 		return PAM_SUCCESS;
+	if (s->after != NULL)
+		close(open(s->after, O_RDONLY));
 	text = find_answer(s, m->msg);
 	if (text == NULL || strcmp(text, "-fail") == 0)
 		return PAM_CONV_ERR;
 	if (strcmp(text, "-null") == 0)
 		return PAM_SUCCESS;
-	r->resp = strdup(*text == '=' ? text + 1 : text);
+	if (strncmp(text, "-high=", 6) == 0)
+		clear_top_bits(r->resp = strdup(text + 6));
+	else
+		r->resp = strdup(*text == '=' ? text + 1 : text);
 	return PAM_SUCCESS;
 }
 
@@ -139,7 +180,10 @@ static int run(pam_handle_t *pamh, const char *step) {
 		printf("account %d\n", pam_acct_mgmt(pamh, 0));
 	else if (strcmp(step, "setcred") == 0)
 		printf("setcred %d\n", pam_setcred(pamh, PAM_ESTABLISH_CRED));
-	else if (strncmp(step, "answer", 6) != 0 && strncmp(step, "to:", 3) != 0)
+	else if (value(step, "scan") != NULL)
+		scan_memory(value(step, "scan"));
+	else if (strncmp(step, "answer", 6) != 0 && strncmp(step, "to:", 3) != 0 &&
+		 value(step, "after") == NULL)
 		return PAM_SYSTEM_ERR;
 	return PAM_SUCCESS;
 }
@@ -162,6 +206,8 @@ int main(int argc, char **argv) {
 			script.standing[script.n_standing++] = argv[i];
 		else if (strncmp(argv[i], "answer", 6) == 0)
 			script.queue[script.n_queue++] = argv[i];
+		else if (value(argv[i], "after") != NULL)
+			script.after = value(argv[i], "after");
 	}
 	for (int i = 4; i < argc && code == PAM_SUCCESS; i++)
 		code = run(pamh, argv[i]);
