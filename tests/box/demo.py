@@ -1,4 +1,4 @@
-"""What `./demo` shows: one user's second step from the set-up to the recovery code, by real programs in a real Debian."""
+"""What `./demo` shows: one second step from the set-up to the recovery code, by real programs in a real Debian."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Leave with "exit": the box and all in it are then deleted.
 """
 
 
-class Unexpected(Exception):
+class UnexpectedError(Exception):
     """Something was not as it should be; the text says what."""
 
 
@@ -72,12 +72,12 @@ class Terminal:
         return match
 
     def wait(self, pattern: str) -> re.Match[str]:
-        """Wait for `pattern` and show all up to it. Raises Unexpected when it does not come."""
+        """Wait for `pattern` and show all up to it. Raises UnexpectedError when it does not come."""
         try:
             self._child.expect(pattern)
         except (pexpect.EOF, pexpect.TIMEOUT) as error:
             self._show(str(self._child.before))
-            raise Unexpected(f"waited for {pattern!r}, but {type(error).__name__} came") from None
+            raise UnexpectedError(f"waited for {pattern!r}, but {type(error).__name__} came") from None
         self._show(f"{self._child.before}{self._child.after}")
         assert isinstance(self._child.match, re.Match)
         return self._child.match
@@ -94,9 +94,9 @@ class Terminal:
         self._show(rest)
         self._child.close()
         if (self._child.exitstatus == 0) != entered:
-            raise Unexpected("got in" if self._child.exitstatus == 0 else "did not get in")
+            raise UnexpectedError("got in" if self._child.exitstatus == 0 else "did not get in")
         if saying not in rest:
-            raise Unexpected(f"did not say {saying!r}")
+            raise UnexpectedError(f"did not say {saying!r}")
         return rest
 
 
@@ -110,7 +110,7 @@ class Story:
         self._recovery_codes: list[str] = []
 
     def tell(self) -> None:
-        """All of it. Raises Unexpected, or AssertionError from the box."""
+        """All of it. Raises UnexpectedError, or AssertionError from the box."""
         invite = self._invite()
         self._set_up(invite)
         self._logins()
@@ -134,7 +134,7 @@ class Story:
         chapter("The administrator invites alice")
         invite = re.search(r"\w{4}-\w{4}-\w{4}", self._root("nas2fa user invite alice"))
         if invite is None:
-            raise Unexpected("no invite code")
+            raise UnexpectedError("no invite code")
         return invite[0]
 
     def _set_up(self, invite: str) -> None:
@@ -174,7 +174,7 @@ class Story:
         listed = self._root("nas2fa explain")
         attempt = next((line.split()[2] for line in listed.splitlines() if "LOCKED" in line), None)
         if attempt is None:
-            raise Unexpected("no locked attempt is listed")
+            raise UnexpectedError("no locked attempt is listed")
         self._root(f"nas2fa explain {attempt}")
         self._root("nas2fa user unlock alice")
 
@@ -228,7 +228,7 @@ def main(arguments: list[str]) -> int:
                 by_hand(box)
             else:
                 Story(box).tell()
-    except (Unexpected, AssertionError) as error:
+    except (UnexpectedError, AssertionError) as error:
         print(f"\nNOT as it should be: {error}", flush=True)
         return 1
     if fingerprint(Path("/etc")) != etc:
