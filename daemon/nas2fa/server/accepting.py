@@ -7,6 +7,7 @@ connection.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import socket
@@ -60,12 +61,20 @@ def defect(error: Exception) -> str:
 
 
 async def receive(connection: socket.socket, limit: int, seconds: float) -> bytes:
-    """One packet; b"" when the peer left. A packet longer than `limit` comes back longer than it. TimeoutError."""
+    """One packet; b"" when the peer left. A packet longer than `limit` comes back longer than it. TimeoutError.
+
+    What is there already is taken without a timer: half the packets of a login are, and a timer costs as much as one.
+    """
+    with contextlib.suppress(BlockingIOError):
+        return connection.recv(limit + 1)
     async with asyncio.timeout(seconds):
         return await asyncio.get_running_loop().sock_recv(connection, limit + 1)
 
 
 async def send(connection: socket.socket, packet: bytes, seconds: float) -> None:
     """One packet. TimeoutError when the peer does not read, ConnectionError when it left."""
+    with contextlib.suppress(BlockingIOError):
+        connection.send(packet)  # a packet goes whole or not at all
+        return
     async with asyncio.timeout(seconds):
         await asyncio.get_running_loop().sock_sendall(connection, packet)
