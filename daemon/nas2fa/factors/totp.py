@@ -40,8 +40,7 @@ def step_at(authenticator: Authenticator, now: Instant) -> int:
 
 def code_at(authenticator: Authenticator, step: int) -> str:
     """The code of one step, with leading zeros."""
-    key = base64.b32encode(authenticator.secret.reveal()).decode("ascii")
-    return pyotp.OTP(key, digits=authenticator.digits, digest=DIGESTS[authenticator.algorithm]).generate_otp(step)
+    return _otp(authenticator).generate_otp(step)
 
 
 def find(authenticator: Authenticator, code: str, now: Instant) -> Match | None:
@@ -58,8 +57,11 @@ def find(authenticator: Authenticator, code: str, now: Instant) -> Match | None:
 
 
 def _matches(authenticator: Authenticator, code: str, current: int, offsets: Iterable[int]) -> list[Match]:
-    typed = code.encode("ascii")
+    typed, otp = code.encode("ascii"), _otp(authenticator)
     steps = [(current + o, o) for o in sorted(offsets, key=abs) if current + o >= 0]
-    return [
-        Match(step, o) for step, o in steps if hmac.compare_digest(code_at(authenticator, step).encode("ascii"), typed)
-    ]
+    return [Match(step, o) for step, o in steps if hmac.compare_digest(otp.generate_otp(step).encode("ascii"), typed)]
+
+
+def _otp(authenticator: Authenticator) -> pyotp.OTP:
+    key = base64.b32encode(authenticator.secret.reveal()).decode("ascii")
+    return pyotp.OTP(key, digits=authenticator.digits, digest=DIGESTS[authenticator.algorithm])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -102,11 +100,7 @@ def _authenticator(found: object) -> Authenticator:
 
 
 def _secret(found: Mapping[str, object]) -> Secret:
-    encoded = text(found, "secret", 2 * SECRET_MAX)
-    try:
-        value = base64.b32decode(encoded)
-    except (binascii.Error, ValueError):
-        raise MalformedError("secret is not base32") from None
+    value = _hex(found["secret"], "secret")
     if not SECRET_MIN <= len(value) <= SECRET_MAX:
         raise MalformedError("secret has a wrong length")
     return Secret(value)
@@ -131,7 +125,7 @@ def _invite(found: object) -> Invite:
 
 def _authenticator_json(authenticator: Authenticator) -> dict[str, object]:
     return {
-        "secret": base64.b32encode(authenticator.secret.reveal()).decode("ascii"),
+        "secret": authenticator.secret.reveal().hex(),
         "algorithm": authenticator.algorithm,
         "digits": authenticator.digits,
         "period": authenticator.period,
@@ -182,7 +176,7 @@ def _one_of(found: Mapping[str, object], name: str, allowed: tuple[T, ...]) -> T
 
 
 def _hex(value: object, name: str, length: int | None = None) -> bytes:
-    if type(value) is not str or len(value) > 128 or value != value.lower():
+    if type(value) is not str or len(value) > 2 * SECRET_MAX or value != value.lower():
         raise MalformedError(f"{name} is not lower-case hex")
     try:
         decoded = bytes.fromhex(value)
