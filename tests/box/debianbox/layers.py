@@ -36,7 +36,7 @@ def layer(
     with one_builder(path):
         if not path.is_dir():
             _make(path, lower, prepare, binds)
-            _forget_old(path.parent, name)
+            forget_old(path.parent, name, kept=KEPT)
     return [path / "upper", *lower]
 
 
@@ -50,15 +50,6 @@ def _make(path: Path, lower: Sequence[Path], prepare: Callable[[Box], None], bin
         box.power_off()
     partial.rename(path)
     say(f"prepared the layer {path.name} in {time.monotonic() - started:.1f} s")
-
-
-def _forget_old(folder: Path, name: str) -> None:
-    made = sorted(
-        (path for path in folder.glob(f"{name}-*") if path.suffix == ""),
-        key=lambda path: path.stat().st_mtime,
-    )
-    for path in made[:-KEPT]:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def installed(suite: str) -> list[Path]:

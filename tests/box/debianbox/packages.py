@@ -8,10 +8,13 @@ import time
 from pathlib import Path
 
 from .machine import Box
-from .roots import build_recipe, one_builder, root, say
+from .roots import build_recipe, forget_old, one_builder, root, say
 
 SOURCE = Path(__file__).resolve().parents[3]
 BUILD = SOURCE / "build"
+
+KEPT = 3
+"""Builds per suite that stay in build/debs."""
 
 # What packaging/build takes its packages from. Tests and this library are left out: a changed test needs no
 # new package.
@@ -19,13 +22,15 @@ _ROOMS = ("pam_nas2fa", "daemon", "packaging", "etc", "docs")
 
 
 def debs(suite: str) -> list[Path]:
-    """The packages of `suite`, built first if the sources changed since (about ten seconds)."""
-    target = BUILD / "debs" / suite
-    stamp, wanted = target / "source.sha256", _fingerprint()
+    """The packages of `suite`, built first if the sources changed since (about ten seconds).
+
+    They lie in a folder named after the sources, which stays while other boxes are bound to it.
+    """
+    target = BUILD / "debs" / f"{suite}-{_fingerprint()[:12]}"
     with one_builder(target):
-        if not stamp.exists() or stamp.read_text() != wanted:
+        if not target.is_dir():
             _build(suite, target)
-            stamp.write_text(wanted)
+            forget_old(target.parent, suite, kept=KEPT)
     return sorted(target.glob("*.deb"))
 
 
@@ -53,13 +58,15 @@ def _is_made(path: Path) -> bool:
 
 def _build(suite: str, target: Path) -> None:
     started = time.monotonic()
-    shutil.rmtree(target, ignore_errors=True)
+    partial = target.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
     with Box([root(build_recipe(suite))]) as box:
         box.copy_in(SOURCE, [str(path.relative_to(SOURCE)) for path in source_files()], "/src")
         box.run("mkdir /out && cd /src && packaging/build /out")
-        box.copy_out("/out", target)
-    if not list(target.glob("*.deb")):
+        box.copy_out("/out", partial)
+    if not list(partial.glob("*.deb")):
         raise AssertionError(f"packaging/build left no .deb for {suite}")
+    partial.rename(target)
     say(f"built the packages for {suite} in {time.monotonic() - started:.0f} s: {target}")
 
 

@@ -84,6 +84,13 @@ def one_builder(path: Path) -> Iterator[None]:
         yield
 
 
+def forget_old(folder: Path, name: str, *, kept: int) -> None:
+    """Delete all but the `kept` newest directories that are called `name`, a dash and a hash."""
+    made = [path for path in folder.glob(f"{name}-*") if path.is_dir() and not path.suffix]
+    for path in sorted(made, key=lambda path: path.stat().st_mtime)[:-kept]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _build(recipe: Recipe) -> None:
     partial = recipe.path.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
