@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import zbar
 from PIL import Image
-from pyzbar import pyzbar
 
 PIXELS = 6  # of one module
 SCREEN = (80, 24)  # characters
@@ -22,7 +22,9 @@ def read_screen(lines: Sequence[str], ink: int, ground: int) -> list[str]:
             image.putpixel((column, 2 * row), ink if upper else ground)
             image.putpixel((column, 2 * row + 1), ink if lower else ground)
     image = image.resize((width * PIXELS, 2 * height * PIXELS), Image.Resampling.NEAREST)
-    return [found.data.decode() for found in pyzbar.decode(image, symbols=[pyzbar.ZBarSymbol.QRCODE])]
+    picture = zbar.Image(*image.size, "Y800", image.tobytes())
+    zbar.ImageScanner().scan(picture)
+    return [symbol.data for symbol in picture]
 
 
 def on_dark(lines: Sequence[str]) -> list[str]:
