@@ -6,7 +6,6 @@ and refuses every right code for an hour when summer time ends.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
@@ -40,7 +39,7 @@ def step_at(authenticator: Authenticator, now: Instant) -> int:
 
 def code_at(authenticator: Authenticator, step: int) -> str:
     """The code of one step, with leading zeros."""
-    return _otp(authenticator).generate_otp(step)
+    return _RawKey(authenticator).generate_otp(step)
 
 
 def find(authenticator: Authenticator, code: str, now: Instant) -> Match | None:
@@ -57,11 +56,18 @@ def find(authenticator: Authenticator, code: str, now: Instant) -> Match | None:
 
 
 def _matches(authenticator: Authenticator, code: str, current: int, offsets: Iterable[int]) -> list[Match]:
-    typed, otp = code.encode("ascii"), _otp(authenticator)
+    typed, otp = code.encode("ascii"), _RawKey(authenticator)
     steps = [(current + o, o) for o in sorted(offsets, key=abs) if current + o >= 0]
     return [Match(step, o) for step, o in steps if hmac.compare_digest(otp.generate_otp(step).encode("ascii"), typed)]
 
 
-def _otp(authenticator: Authenticator) -> pyotp.OTP:
-    key = base64.b32encode(authenticator.secret.reveal()).decode("ascii")
-    return pyotp.OTP(key, digits=authenticator.digits, digest=DIGESTS[authenticator.algorithm])
+class _RawKey(pyotp.OTP):
+    """pyotp on the key itself: it would decode its base32 anew for each code, which takes as long as the HMAC."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        super().__init__("", digits=authenticator.digits, digest=DIGESTS[authenticator.algorithm])
+        self._key = authenticator.secret.reveal()
+
+    def byte_secret(self) -> bytes:
+        """The secret as pyotp's own method gives it, decoded."""
+        return self._key
