@@ -9,8 +9,9 @@ import threading
 import pytest
 from nas2fa.control import codec
 from nas2fa.control.client import Client
-from nas2fa.control.messages import ANSWER_MAX, Ask, Rows, Show, Tell
+from nas2fa.control.messages import ANSWER_MAX, Rows
 from nas2fa.errors import Reason, RequestError, UnreachableError
+from nas2fa.steps import Ask, Show, Tell
 from scripted_daemon import HANG_UP, LEFT, ScriptedDaemon, answer, ask, done, hear, refuse, request, say
 
 ME = frozenset({os.geteuid()})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from nas2fa.control import codec, messages
-from nas2fa.control.messages import Ask, Done, Failed, Request, Rows, Show, Tell
+from nas2fa.control.messages import Done, Failed, Request, Rows
 from nas2fa.errors import ProtocolError
+from nas2fa.steps import Ask, Show, Tell
 
 ALL = [
     (Tell("line"), {"tell": "line", "error": False}),

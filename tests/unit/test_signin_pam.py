@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 from nas2fa.control.client import Client
-from nas2fa.control.messages import Ask, Tell
 from nas2fa.errors import ProtocolError, Reason, RequestError, UnreachableError
 from nas2fa.paths import Paths
 from nas2fa.signin import pam, session
+from nas2fa.steps import Ask, Tell
 from scripted_daemon import ScriptedDaemon, done, refuse, request
 from test_control_client import Recorder
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from nas2fa.cli import terminal
 from nas2fa.control.client import STEP_PATIENCE, Client
-from nas2fa.control.messages import Ask, Rows, Show, Tell
+from nas2fa.control.messages import Rows
 from nas2fa.errors import Reason, RequestError
 from nas2fa.paths import Paths
 from nas2fa.shown import shown
+from nas2fa.steps import Ask, Show, Tell
 
 QUESTION_MAX = 511  # bytes of a question in the login conversation; the control socket relays the same ones
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from nas2fa.cli import terminal
 from nas2fa.cli.box import PlainRelay
-from nas2fa.control.messages import Ask, Rows, Show, Tell
+from nas2fa.control.messages import Rows
 from nas2fa.errors import ProtocolError
 from nas2fa.shown import shown
+from nas2fa.steps import Ask, Show, Tell
 
 SAVED_PROMPT = "Type yes when you have saved them: "
 

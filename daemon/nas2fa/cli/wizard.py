@@ -9,9 +9,10 @@ from nas2fa.cli import qr, terminal
 from nas2fa.cli.box import QUESTION_MAX
 from nas2fa.cli.recovery import ask_saved, codes_of, print_codes
 from nas2fa.control import codec
-from nas2fa.control.messages import Ask, Rows, Show, Tell
+from nas2fa.control.messages import Rows
 from nas2fa.errors import ProtocolError
 from nas2fa.shown import shown
+from nas2fa.steps import Ask, Show, Tell
 
 LINES_BESIDE_PICTURE = 3  # the line above, the key, the prompt
 KERNEL_SAYS = {

@@ -12,19 +12,17 @@ from typing import Any, Protocol, Self
 from nas2fa.control import codec
 from nas2fa.control.messages import (
     ANSWER_MAX,
-    Ask,
     Done,
     Failed,
     Message,
     Request,
     Rows,
-    Show,
-    Tell,
     answer_to_json,
     from_json,
     request_to_json,
 )
 from nas2fa.errors import ProtocolError, Reason, RequestError, UnreachableError
+from nas2fa.steps import Ask, Show, Tell
 
 CONNECT_PATIENCE = 10.0  # seconds; systemd holds the connection while a slow box starts the daemon
 STEP_PATIENCE = 30.0  # seconds that the other side may need for one step; it thinks, it does not type

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from nas2fa.control import codec
 from nas2fa.errors import ProtocolError
+from nas2fa.steps import Ask, Show, Tell
 
 VERSION = 1
 NAME_MAX = 32  # characters of a verb, an ask's name or a show's kind
@@ -24,35 +25,10 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
-    """A line for the person."""
-
-    text: str
-    error: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Show:
-    """Something with a shape: a clock, a key, recovery codes."""
-
-    kind: str
-    value: Mapping[str, Any] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Rows:
     """One page of a list."""
 
     rows: Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A question; the client sends an answer or cancels."""
-
-    text: str
-    echo: bool = False
-    name: str = "code"
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,13 +100,11 @@ class Controls:
 
     async def _carry(self, connection: socket.socket, step: Any) -> Any:
         match step:
-            case Ask(text, echo, name):
-                await self._say(connection, messages.Ask(text, echo, name))
+            case Ask():
+                await self._say(connection, step)
                 return await self._answer(connection)
-            case Tell(text, error):
-                return await self._say(connection, messages.Tell(text, error))
-            case Show(kind, value):
-                return await self._say(connection, messages.Show(kind, value))
+            case Tell() | Show():
+                return await self._say(connection, step)
             case messages.Rows():
                 await self._say(connection, step)
                 await asyncio.sleep(0)  # reading ten thousand records must not keep the loop for itself

@@ -9,13 +9,10 @@ from contextlib import suppress
 from nas2fa.control import codec
 from nas2fa.control.client import Client
 from nas2fa.control.messages import (
-    Ask,
     Done,
     Failed,
     Message,
     Rows,
-    Show,
-    Tell,
     answer_from_json,
     request_from_json,
     to_json,
@@ -24,6 +21,7 @@ from nas2fa.errors import ProtocolError, Reason, RequestError, UnreachableError
 from nas2fa.paths import Paths
 from nas2fa.signin import pam
 from nas2fa.signin.caller import Caller, caller_of
+from nas2fa.steps import Ask, Show, Tell
 
 SERVICE = "nas2fa"  # the PAM service, /etc/pam.d/nas2fa
 TIME_MAX = 300.0  # seconds for all of a sign-in, thinking included
