@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from nas2fa.enrolment import admin, setup
 from nas2fa.enrolment.proof import TOKEN_SECONDS, TOKENS_MAX, Tokens, check_proof
-from nas2fa.errors import Reason, RequestError
+from nas2fa.errors import Reason, RequestError, StoreError
 from nas2fa.factors import provisioning, recovery, totp
 from nas2fa.steps import Answer, Ask, OffLoop, Show, Tell
 from nas2fa.store.records import Authenticator, Credential, Instant, Secret
@@ -94,6 +94,36 @@ def test_the_first_codes_step_is_used_before_the_record_exists() -> None:
     world.save = save
     set_up(world, code=[right])
     assert world.load(UID, USER).armed
+
+
+def test_a_wizard_left_open_does_not_make_spent_recovery_codes_good_again() -> None:
+    world = MemoryWorld()
+    spent: list[str] = []
+
+    def meanwhile(open_wizard: Wizard) -> str:
+        spent.append(set_up(world, code=[right]).shown["recovery_codes"]["codes"][0])
+        assert play(world, SSH, spent[0]).verdict.word == "allow"
+        return right(open_wizard)
+
+    with pytest.raises(StoreError) as caught:
+        set_up(world, code=[meanwhile])
+    assert caught.value.reason is Reason.STALE
+    assert play(world, SSH, spent[0]).verdict.reason is Reason.SPENT
+
+
+def test_a_wizard_opened_before_a_reset_arms_nothing_after_it() -> None:
+    world = MemoryWorld()
+    Wizard(admin.invite(world, UID, USER, 1, NOON))
+
+    def meanwhile(open_wizard: Wizard) -> str:
+        Wizard(admin.reset(world, UID))
+        Wizard(admin.invite(world, UID, USER, 1, NOON))  # its version is the one that the wizard has read
+        return right(open_wizard)
+
+    with pytest.raises(StoreError) as caught:
+        set_up(world, code=[meanwhile])
+    assert caught.value.reason is Reason.STALE
+    assert not world.load(UID, USER).armed
 
 
 def test_of_an_imported_key_it_is_not_told_how_far_off_a_code_is() -> None:

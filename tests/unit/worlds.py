@@ -81,6 +81,8 @@ class MemoryWorld:
         return floor_step(used, self.began, at, authenticator.period, totp.WINDOW, born=name in self.born)
 
     def save(self, credential: Credential) -> Credential:
+        if self.credentials.get(credential.uid, Credential(0, "")).version != credential.version:
+            raise StoreError(Reason.STALE, "changed since it was read")
         saved = replace(credential, version=credential.version + 1)
         self.credentials[credential.uid] = saved
         return saved

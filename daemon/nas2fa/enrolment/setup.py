@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from nas2fa import texts
 from nas2fa.enrolment.store import AccountStore
-from nas2fa.errors import Reason, RequestError
+from nas2fa.errors import Reason, RequestError, StoreError
 from nas2fa.factors import provisioning, recovery, totp
 from nas2fa.login.judgement import with_used
 from nas2fa.steps import Answer, Ask, OffLoop, Reply, Show, Step, Tell
@@ -57,7 +57,7 @@ def set_up(
         yield Show("secret", _shown_key(authenticator, user, new.issuer))
     shown = credential.pending is None
     state = yield from _first_code(store, uid, authenticator, shown)
-    return (yield from _arm(store, replace(credential, uid=uid, user=user), authenticator, state, saved))
+    return (yield from _arm(store, credential, authenticator, state, saved))
 
 
 def _shown_key(authenticator: Authenticator, account: str, issuer: str) -> dict[str, Any]:
@@ -114,13 +114,21 @@ def _arm(
         enrolled=credential.enrolled or authenticator.created,
     )
     # First the used step, then the record: in between, no login could pass with the code just typed.
-    store.put(armed.uid, without_older_sets(state, credential, armed))
-    yield OffLoop(lambda: store.save(armed))
+    store.put(armed.uid, state)
+    yield OffLoop(lambda: _save_unchanged(store, credential, armed))
+    store.put(armed.uid, without_older_sets(store.state(armed.uid), credential, armed))
     saved()
     yield Tell(texts.VERIFIED)
     yield Show("recovery_codes", {"codes": list(shown)})
     yield Ask(texts.SAVED_PROMPT, echo=True, name="saved")
     return {"armed": True}
+
+
+def _save_unchanged(store: AccountStore, read: Credential, armed: Credential) -> None:
+    """Save, unless the record is another than the wizard began with: versions begin anew after a reset."""
+    if store.load(read.uid, read.user) != read:
+        raise StoreError(Reason.STALE, f"{read.uid}.json: changed since it was read")
+    store.save(armed)
 
 
 def without_older_sets(state: UserState, old: Credential, new: Credential) -> UserState:
