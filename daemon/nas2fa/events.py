@@ -70,4 +70,4 @@ class Event(Enum):
         "recovery code used by {user} from {source} via {service} (attempt {attempt})",
     )
     REPAIRED = Kind("18080275c9e141ae95d15cc6e0b62e5c", LOG_WARNING, "repaired uid {uid} by uid {by}: {reason}")
-    FLOOD = Kind("f3b9155ac4554cfab4e4e25ab215734a", LOG_WARNING, "connections refused: {reason}")
+    FLOOD = Kind("f3b9155ac4554cfab4e4e25ab215734a", LOG_WARNING, "not every attempt of uid {by} is recorded: {reason}")

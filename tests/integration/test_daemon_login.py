@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from nas2fa.login.protocol import Hello, encode_hello
+from nas2fa.server.attempts import FREE_MOST
 from running import (
     BECOME_STRANGER,
     KEY,
@@ -303,14 +304,18 @@ def talk(s, packet, text):
 
 def test_a_forged_hello_moves_no_other_tally_and_opens_nothing(daemon: Running) -> None:
     daemon.add(1000, "alice")
-    out = as_stranger(daemon, HELLO + f"""
+    out = as_stranger(
+        daemon,
+        HELLO
+        + f"""
 print(*[talk(link("user.sock"), hello(1000, "alice"), {wrong().encode()!r}) for _ in range(20)])
 print(talk(link("user.sock"), hello(1000, "alice", phase="guard", service="sshd"), b""))
 try:
     link("login.sock"); print("connected")
 except PermissionError:
     print("refused")
-""").split()
+""",
+    ).split()
     assert out == ["deny"] * 20 + ["ignore", "refused"]
     shown = daemon.ask("user.show", uid=1000, user="alice")["done"]
     assert shown["tallies"] == []
@@ -318,17 +323,70 @@ except PermissionError:
     assert daemon.login(CONSOLE, answer(code()))[0] == "allow"
 
 
+def test_a_peer_that_is_not_root_chooses_no_name_for_the_journal(daemon: Running) -> None:
+    as_stranger(
+        daemon,
+        HELLO
+        + f"""
+talk(link("user.sock"), hello({STRANGER}, "root"), b"")
+talk(link("user.sock"), hello(1000, "alice"), b"")
+""",
+    )
+    stated = [(r["user"], r["uid"], r["source"], r["reason"]) for r in daemon.records() if "attempt" in r]
+    me = (f"#{STRANGER}", str(STRANGER), "own")
+    assert stated == [(*me, "NOT_ENROLLED"), (*me, "FOREIGN_UID")]
+
+
+def test_bytes_that_are_no_text_do_not_keep_root_from_the_explanation(daemon: Running) -> None:
+    as_stranger(
+        daemon,
+        HELLO
+        + f"""
+talk(link("user.sock"), hello({STRANGER}, "nobody").replace(b"login", b"\\xff"), b"")
+""",
+    )
+    assert daemon.ask("explain")["done"] == {"total": 1}
+    assert daemon.ask("explain", attempt=daemon.records()[-1]["attempt"])["done"]["service"] == "\\xff"
+
+
+def test_attempts_that_cost_nothing_flood_neither_journal_nor_explanation(daemon: Running) -> None:
+    daemon.add(1000, "alice")
+    daemon.add(STRANGER, "nobody")
+    assert daemon.login(ALICE, answer(wrong()))[0] == "deny"
+    out = as_stranger(
+        daemon,
+        HELLO
+        + f"""
+for _ in range(1500): talk(link("user.sock"), hello(1000, "alice"), b"")
+print(talk(link("user.sock"), hello({STRANGER}, "nobody"), {wrong().encode()!r}))
+""",
+    )
+    assert out == "deny\n"
+    records = daemon.records()
+    assert len([r for r in records if r.get("reason") == "FOREIGN_UID"]) <= 2 * FREE_MOST  # a minute may end meanwhile
+    assert any(r["event"] == "FLOOD" and r["by"] == str(STRANGER) for r in records)
+    assert records[-1]["reason"] == "WRONG"  # what costs a part of the budget is always recorded
+    remote = next(r for r in records if r["event"] == "DENIED" and r["uid"] == "1000")
+    assert "done" in daemon.ask("explain", attempt=remote["attempt"])
+
+
 def test_a_peer_that_is_not_root_has_a_tally_of_its_own(daemon: Running) -> None:
     daemon.add(STRANGER, "nobody")
-    out = as_stranger(daemon, HELLO + f"""
+    out = as_stranger(
+        daemon,
+        HELLO
+        + f"""
 print(*[talk(link("user.sock"), hello({STRANGER}, "nobody"), {wrong().encode()!r}) for _ in range(7)])
-""").split()
+""",
+    ).split()
     assert out == ["deny"] * 4 + ["locked"] * 3
     remote = replace(ALICE, uid=STRANGER, user="nobody")
     assert daemon.login(remote, answer(code()))[0] == "allow"
 
 
-FLOOD = HELLO + """
+FLOOD = (
+    HELLO
+    + """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 kept, deadline = [], time.monotonic() + 6
@@ -347,6 +405,7 @@ while time.monotonic() < deadline:
         try: s.recv(100)
         except OSError: pass
 """
+)
 
 
 @pytest.mark.parametrize("name", ["user.sock", "control.sock"])

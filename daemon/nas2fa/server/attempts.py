@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 import secrets
 import time
@@ -15,11 +16,18 @@ from nas2fa.clock.now import now
 from nas2fa.errors import Reason
 from nas2fa.login.conversation import Attempt, Flow, Verdict, World, converse
 from nas2fa.login.protocol import Hello
+from nas2fa.login.source import source_of
 from nas2fa.server.accepting import defect
+from nas2fa.shown import shown
 
 logger = logging.getLogger(__name__)
 
 KEPT: Final = 1000  # attempts in memory; older ones stand in the journal
+KEPT_OWN: Final = 200  # attempts of programs that are not root, which drive no other out
+# Records of attempts that cost their sender nothing. Any user could make 2,500 a second, and journald drops what comes
+# from nas2fad above its own limit (RateLimitBurst= of journald.conf(5)): root's logins with it.
+FREE_MOST: Final = 30
+FREE_SECONDS: Final = 60.0
 
 _EVENTS: Final = {
     "allow": audit.Event.ALLOWED,
@@ -45,11 +53,11 @@ class Ended:
         return {
             "attempt": self.attempt.id,
             "time": self.time,
-            "user": hello.user,
+            "user": shown(hello.user),
             "uid": hello.uid,
-            "service": hello.service,
+            "service": shown(hello.service),
             "phase": hello.phase,
-            "source": self.attempt.source.key,
+            "source": shown(self.attempt.source.key),
             "verdict": self.verdict.word,
             "reason": str(self.verdict.reason),
         }
@@ -65,10 +73,13 @@ class Attempts:
     def __init__(self, world: World) -> None:
         self._world = world
         self._ended: deque[Ended] = deque(maxlen=KEPT)
+        self._own: deque[Ended] = deque(maxlen=KEPT_OWN)
+        self._free: deque[float] = deque(maxlen=FREE_MOST)  # CLOCK_BOOTTIME of the latest free records
+        self._flooded = False
 
-    def run(self, hello: Hello, peer_is_root: bool) -> Flow:
-        """The conversation for this hello, recorded however it ends."""
-        attempt = Attempt(secrets.token_hex(4), hello, peer_is_root, now())
+    def run(self, hello: Hello, peer_is_root: bool, attempt_id: str | None = None) -> Flow:
+        """The conversation for this hello, recorded however it ends. `attempt_id`: of `new_id`, if it must be known."""
+        attempt = Attempt(attempt_id or new_id(), hello, peer_is_root, now())
         try:
             verdict = yield from converse(attempt, self._world)
         except GeneratorExit:
@@ -82,7 +93,8 @@ class Attempts:
 
     def refused(self, hello: Hello, peer_is_root: bool, word: str, reason: Reason) -> Verdict:
         """An attempt that is over before a conversation began."""
-        attempt = Attempt(secrets.token_hex(4), hello, peer_is_root, now())
+        attempt = Attempt(new_id(), hello, peer_is_root, now())
+        attempt.source = source_of(hello, peer_is_root, self._world.rules().display_managers)
         attempt.note(f"refused before the first question: {reason}")
         verdict = Verdict(word, reason)
         self._record(attempt, verdict)
@@ -90,16 +102,19 @@ class Attempts:
 
     def find(self, attempt_id: str) -> Ended | None:
         """The attempt of that id, when it is still in memory."""
-        return next((e for e in self._ended if e.attempt.id == attempt_id), None)
+        return next((e for e in (*self._ended, *self._own) if e.attempt.id == attempt_id), None)
 
     def latest(self, limit: int) -> list[Ended]:
         """The latest attempts, newest first."""
-        return [e for _, e in zip(range(limit), reversed(self._ended), strict=False)]
+        both = heapq.merge(reversed(self._ended), reversed(self._own), key=lambda e: e.time, reverse=True)
+        return [e for _, e in zip(range(limit), both, strict=False)]
 
     def _record(self, attempt: Attempt, verdict: Verdict) -> None:
         if verdict.word == "ignore":
             return  # an account phase with nothing to say: cron would fill the journal with it
-        self._ended.append(Ended(attempt, verdict, int(time.time())))
+        (self._ended if attempt.peer_is_root else self._own).append(Ended(attempt, verdict, int(time.time())))
+        if not self._worth_a_record(attempt):
+            return
         event = _EVENTS[verdict.word]
         if verdict.reason in (Reason.ABORTED, Reason.TIMEOUT):
             event = audit.Event.ABANDONED
@@ -124,3 +139,26 @@ class Attempts:
                 service=attempt.hello.service,
                 source=attempt.source.key,
             )
+
+    def _worth_a_record(self, attempt: Attempt) -> bool:
+        """False for a free attempt of a program that is not root when there were too many; the first of them is told.
+
+        Good codes and guesses are never free: a code is good once, and the budget of guesses ends.
+        """
+        outcome = attempt.outcome
+        if attempt.peer_is_root or (outcome is not None and (outcome.guess or outcome.reason is Reason.OK)):
+            return True
+        boot = now().boot
+        if len(self._free) == FREE_MOST and boot - self._free[0] < FREE_SECONDS:
+            if not self._flooded:
+                audit.emit(audit.Event.FLOOD, by=attempt.hello.uid, reason=f"more than {FREE_MOST} a minute")
+            self._flooded = True
+            return False
+        self._free.append(boot)
+        self._flooded = False
+        return True
+
+
+def new_id() -> str:
+    """An id for an attempt: what the person can tell the administrator."""
+    return secrets.token_hex(4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 from typing import Final
 
 from nas2fa import texts
@@ -86,12 +87,13 @@ class Logins:
                 await self._refuse(connection, self._attempts.refused(hello, True, "unavailable", Reason.BUSY))
 
     async def _own_only(self, connection: socket.socket, hello: Hello, peer: Peer) -> None:
+        own = replace(hello, uid=peer.uid, user=self._world.own_name(peer.uid))
         if hello.uid == peer.uid:
-            await self._pump(connection, self._attempts.run(hello, False))
+            await self._pump(connection, self._attempts.run(own, False))
         elif hello.phase in ("account", "guard"):
             await send(connection, protocol.encode_verdict("ignore"), SEND_SECONDS)
         else:
-            await self._refuse(connection, self._attempts.refused(hello, False, "deny", Reason.FOREIGN_UID))
+            await self._refuse(connection, self._attempts.refused(own, False, "deny", Reason.FOREIGN_UID))
 
     async def _refuse(self, connection: socket.socket, verdict: Verdict) -> None:
         if verdict.reason is Reason.BUSY:

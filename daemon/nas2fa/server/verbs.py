@@ -20,7 +20,7 @@ from nas2fa.errors import Reason, RequestError, StoreError
 from nas2fa.login.conversation import Verdict
 from nas2fa.login.protocol import Hello
 from nas2fa.server import views
-from nas2fa.server.attempts import Attempts
+from nas2fa.server.attempts import Attempts, new_id
 from nas2fa.server.peers import Peer
 from nas2fa.server.world import StoreWorld
 from nas2fa.steps import OffLoop
@@ -240,10 +240,10 @@ def clock() -> dict[str, Any]:
 
 
 def _converse(desk: Desk, peer: Peer, args: Args, service: str, rhost: str) -> Generator[Any, Any, tuple[Verdict, str]]:
-    user = args["user"] if peer.is_root else desk.world.load(args["uid"], None).user or args["user"]
+    user, attempt = args["user"] if peer.is_root else desk.world.own_name(args["uid"]), new_id()
     hello = Hello("auth", service, args["uid"], user, rhost=rhost)
-    verdict = yield from desk.attempts.run(hello, peer.is_root)
-    return verdict, desk.attempts.latest(1)[0].attempt.id
+    verdict = yield from desk.attempts.run(hello, peer.is_root, attempt)
+    return verdict, attempt
 
 
 def _fresh_code(desk: Desk, peer: Peer, args: Args) -> Generator[Any, Any, str]:

@@ -8,6 +8,7 @@ from nas2fa.errors import StoreError
 from nas2fa.factors import recovery
 from nas2fa.login import lockout
 from nas2fa.login.judgement import codes_per_try
+from nas2fa.shown import shown
 from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 
 
@@ -32,7 +33,7 @@ def whole(credential: Credential, state: UserState, now: Instant, fault: StoreEr
         "fault": None if fault is None else {"reason": str(fault.reason), "text": fault.text},
         "tallies": [
             {
-                "source": key,
+                "source": shown(key),
                 "failures": len(tally.failures),
                 "refused": tally.refused,
                 "locked_seconds": max(0, round(tally.locked_until - now.boot)),
@@ -75,4 +76,4 @@ def _lock(credential: Credential, state: UserState, now: Instant) -> dict[str, A
         return None
     source, lock = found
     seconds = None if lock.seconds >= lockout.FOREVER else round(lock.seconds)
-    return {"reason": str(lock.reason), "source": source, "seconds": seconds}
+    return {"reason": str(lock.reason), "source": shown(source), "seconds": seconds}

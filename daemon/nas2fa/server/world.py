@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
@@ -11,7 +12,7 @@ from nas2fa import audit
 from nas2fa.clock.floor import floor_step
 from nas2fa.clock.now import now
 from nas2fa.config import Config
-from nas2fa.errors import Reason
+from nas2fa.errors import Reason, StoreError
 from nas2fa.factors.totp import WINDOW
 from nas2fa.login.conversation import Rules
 from nas2fa.login.lockout import Limits
@@ -45,6 +46,12 @@ class StoreWorld:
     def load(self, uid: int, user: str | None) -> Credential:
         """The credential, read from its file each time: what was reset a moment ago is gone. StoreError."""
         return self.credentials.load(uid, user)
+
+    def own_name(self, uid: int) -> str:
+        """What to call a peer that is not root, whose word is not believed: the record's name, else `#uid`."""
+        with contextlib.suppress(StoreError):
+            return self.load(uid, None).user or f"#{uid}"
+        return f"#{uid}"
 
     def state(self, uid: int) -> UserState:
         """The state of this moment, from memory."""
