@@ -14,6 +14,17 @@ BUILD = REPOSITORY / "build" / "pam"
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+def as_user(uid: int = 1000) -> Sequence[str]:
+    """The start of a command that runs as a user who is not root, but may read the build wherever it is.
+
+    In a user namespace (`unshare -Ur`) there is no second uid to change to; in a chroot no namespace can be made.
+    """
+    _, _, mapped = Path("/proc/self/uid_map").read_text().split()
+    if uid < int(mapped):
+        return ("setpriv", f"--reuid={uid}", "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+    return ("unshare", f"--map-user={uid}")
+
+
 class Pam(enum.IntEnum):
     """The return codes of libpam (security/_pam_types.h) that matter here."""
 

@@ -1,12 +1,13 @@
 """What the module tells the daemon, and what it keeps to itself."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from fake_daemon import READ, FakeDaemon, Script
 from nas2fa.login import protocol
 from nas2fa.login.protocol import Hello
-from pam_client import BUILDS, PRODUCTION, Pam, PamStack
+from pam_client import BUILDS, PRODUCTION, Pam, PamStack, as_user
 
 pytestmark = pytest.mark.usefixtures("pam_programs")
 
@@ -217,12 +218,12 @@ def test_quiet_without_debug(directory: Path) -> None:
         assert stack.run("daemon", "auth", "answer=1").all("log") == []
 
 
-@pytest.mark.parametrize(("user_option", "name"), [((), "login.sock"), (("unshare", "--map-user=1000"), "user.sock")])
-def test_socket_is_chosen_by_effective_uid(directory: Path, user_option: tuple[str, ...], name: str) -> None:
+@pytest.mark.parametrize(("become", "name"), [((), "login.sock"), (as_user(), "user.sock")], ids=["root", "user"])
+def test_socket_is_chosen_by_effective_uid(directory: Path, become: Sequence[str], name: str) -> None:
     """In a mount namespace of its own, where /run is an empty directory: the box may have a real nas2fad."""
     stack = PamStack(directory, PRODUCTION).write("auth [default=done] OURS")
     (directory / "run").mkdir()
     own_run = ("unshare", "-m", "sh", "-c", 'mount --bind "$0" /run && exec "$@"', str(directory / "run"))
-    outcome = stack.run("daemon", "auth", wrapper=(*own_run, *user_option))
+    outcome = stack.run("daemon", "auth", wrapper=(*own_run, *become))
     assert outcome.code is Pam.AUTHINFO_UNAVAIL
     assert outcome.all("log")[0].endswith(f"/run/nas2fa/{name}: No such file or directory")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from fake_daemon import HANG, READ, FakeDaemon, Script
-from pam_client import BUILDS, PRODUCTION, Outcome, Pam, PamStack
+from pam_client import BUILDS, PRODUCTION, Outcome, Pam, PamStack, as_user
 
 pytestmark = pytest.mark.usefixtures("pam_programs")
 
@@ -176,7 +176,7 @@ def test_listener_that_is_not_root(directory: Path, build: str) -> None:
         assert error.errno == errno.EINVAL
         stack.socket.unlink()
         daemon = FakeDaemon(stack.socket, [READ, b"Vallow"])
-        wrapper = ("unshare", "--map-user=1000")
+        wrapper = as_user()
     with daemon:
         outcome = stack.run("daemon", "auth", wrapper=wrapper)
     assert outcome.code is UNAVAILABLE

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 from accounts import ALICE
+from hypothesis import HealthCheck, settings
 from nas2fa.paths import Paths
 from nas2fa.store.credentials import Credentials
 from nas2fa.store.marks import Marks
 from nas2fa.store.records import Credential
+
+# A machine that is busy with other stages is slow, and a new one makes its table of characters first: no fault of ours.
+settings.register_profile("nas2fa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("nas2fa")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .machine import Box
 from .packages import debs
-from .roots import CACHE, box_recipe, one_builder, root, say
+from .roots import CACHE, box_recipe, forget_old, one_builder, root, say
 
 KEPT = 6
 """Layers that stay in the cache; each set of packages makes new ones of some 5 MB."""
