@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Collection, Mapping
 
 CONSOLE = "console"
 UNKNOWN = "unknown"
@@ -23,6 +24,8 @@ _FIRST_SERIAL = 64
 _SESSION_SCOPE = re.compile(
     r"^[0-9]+:[^:\n]*:/user\.slice/user-[0-9]+\.slice/session-([A-Za-z0-9]+)\.scope(?:/|$)", re.ASCII | re.MULTILINE
 )
+_LEAF = re.compile(r"\s*\|-- ([0-9.]+)", re.ASCII)
+_DEFAULT_ROUTE = re.compile(r"^\S+\t00000000\t([0-9A-F]{8})\t", re.ASCII | re.MULTILINE)
 _NUMBER = re.compile(r"-?[0-9]+", re.ASCII)
 _NO_SESSION = 2**32 - 1  # what the kernel's audit says of a process that never logged in
 
@@ -68,17 +71,38 @@ def parsed(session: str) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def source_of(tty: str, session: Mapping[str, str] | None, logind: bool) -> str:
+def addresses_here(fib_trie: str, route: str, if_inet6: str) -> set[str]:
+    """The box's own addresses and its default gateways, from those files of /proc/PID/net.
+
+    Whoever is on the box can connect to it from its own address, and behind a router that rewrites sources the whole
+    internet comes from the gateway's: neither says that somebody is in the network.
+    """
+    here, leaf = set(), ""
+    for line in fib_trie.splitlines():
+        found = _LEAF.match(line)
+        leaf = found[1] if found else leaf
+        if line.strip() == "/32 host LOCAL":
+            here.add(leaf)
+    for word in _DEFAULT_ROUTE.findall(route):  # four bytes in network order, printed as one number of this machine
+        here.add(str(ipaddress.IPv4Address(int(word, 16).to_bytes(4, sys.byteorder))))
+    here.update(str(ipaddress.IPv6Address(int(line.split()[0], 16))) for line in if_inet6.splitlines() if line.strip())
+    return here
+
+
+def source_of(tty: str, session: Mapping[str, str] | None, logind: bool, here: Collection[str] = ()) -> str:
     """The word for nas2fad.
 
     tty: as tty_of() says. session: fields of the caller's session, None when it has none. logind: whether this box
-    keeps sessions at all; where it does, a terminal alone is not believed.
+    keeps sessions at all; where it does, a terminal alone is not believed. here: as addresses_here() says.
     """
     if session is None:
         return CONSOLE if tty and not logind else UNKNOWN
     if session.get("REMOTE") == "0":
-        return CONSOLE if tty and session.get("TTY", tty) == tty else UNKNOWN
-    return _literal(session.get("REMOTE_HOST", "")) if session.get("REMOTE") == "1" else UNKNOWN
+        # A session without a terminal is no console, whatever its program has opened: a member of dialout opens a
+        # serial line from a cron job.
+        return CONSOLE if tty and session.get("TTY") == tty else UNKNOWN
+    source = _literal(session.get("REMOTE_HOST", "")) if session.get("REMOTE") == "1" else UNKNOWN
+    return UNKNOWN if source in here else source
 
 
 def _literal(host: str) -> str:
