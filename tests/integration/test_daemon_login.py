@@ -186,6 +186,16 @@ def test_at_most_so_many_conversations_of_one_user_and_the_console_is_not_among_
         assert daemon.login(CONSOLE, answer(code()))[0] == "allow"
 
 
+def test_decoys_of_somebody_without_the_password_take_no_place_of_the_user(daemon: Running) -> None:
+    daemon.add(1000, "alice")
+    with contextlib.ExitStack() as stack:
+        for _ in range(16):
+            link = stack.enter_context(connected(daemon.root / "run/login.sock"))
+            link.send(encode_hello(replace(ALICE, phase="decoy")))
+            assert link.recv(5000)[:1] == b"s"
+        assert daemon.login(ALICE, answer(code()))[0] == "allow"
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_what_was_accepted_is_never_accepted_again_after_a_restart(daemon: Running, how: signal.Signals) -> None:
     daemon.add(1000, "alice")

@@ -79,7 +79,8 @@ class Logins:
 
     async def _place_root(self, connection: socket.socket, hello: Hello) -> None:
         console = source_of(hello, True, self._world.config.display_managers) == CONSOLE
-        key = ("console" if console else "remote", hello.uid)
+        # Decoys have places of their own: who does not know the password must not be able to take those of the user.
+        key = (hello.phase == "decoy", console, hello.uid)
         with self._root.place(key, reserved=console) as room:
             if room:
                 await self._pump(connection, self._attempts.run(hello, True))
