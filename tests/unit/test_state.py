@@ -42,6 +42,16 @@ def restarted(paths: Paths, now: Instant = LATER, machine: str = "m", boot: str 
     return state, state.open(now, machine, boot)
 
 
+def test_what_the_marks_leave_out_wakes_no_disk(started: State) -> None:
+    started.put(1000, FULL)
+    started.take_dirty()
+    started.put(1000, replace(FULL, tallies=MappingProxyType({"10.0.0.5": Tally((990.5,), 3, 1500.0)})))
+    assert started.take_dirty() == set()
+    assert started.get(1000).tallies["10.0.0.5"].refused == 3
+    started.put(1000, replace(FULL, wrong_in_row=5))
+    assert started.take_dirty() == {1000}
+
+
 def test_empty(started: State) -> None:
     assert started.began == NOW.boot
     assert started.get(1000) == EMPTY_STATE

@@ -60,9 +60,9 @@ class State:
         )
         self._life = life if goes_on and life is not None else Life(owner, now.boot)
         self._take(stored)
+        self._dirty.update(stored)  # the daemon may have been killed before it put them on disk
         if goes_on:
             self._born = self._files.born(self._life)
-            self._dirty.update(stored)  # the daemon may have been killed before it put them on disk
             self._marked, self._seen = True, self._note.seen()
         else:
             self._begin()
@@ -86,6 +86,7 @@ class State:
             return False
         self._life = Life(self._life.owner, now.boot)
         self._settled.clear()
+        self._dirty.update(self._users)  # what this volume does not know
         self._born.clear()
         self._begin()
         return True
@@ -121,8 +122,10 @@ class State:
         When the folder is full the marker goes: should the daemon end now, its next start begins a new life. When it
         has room again, what was missed is written, and the marker with it.
         """
+        before = self._users.get(uid)
         self._users[uid] = state
-        self._dirty.add(uid)
+        if before is None or replace(before, tallies=state.tallies) != state:
+            self._dirty.add(uid)  # tallies alone wake no disk: tries at a lock would keep it busy
         self._unwritten.add(uid)
         try:
             for each in tuple(self._unwritten):
