@@ -279,11 +279,20 @@ def test_tokens_are_for_one_uid_for_one_set_up_for_two_minutes() -> None:
 
 def test_tokens_are_bounded() -> None:
     tokens = Tokens()
-    for _ in range(TOKENS_MAX):
-        tokens.issue(UID, USER, "console", NOON)
+    for uid in range(TOKENS_MAX):
+        tokens.issue(uid, USER, "console", NOON)
     with pytest.raises(RequestError):
-        tokens.issue(UID, USER, "console", NOON)
+        tokens.issue(TOKENS_MAX, USER, "console", NOON)
     tokens.issue(UID, USER, "console", Instant(NOON.wall, NOON.boot + TOKEN_SECONDS + 1))
+
+
+def test_one_user_who_signs_in_again_and_again_keeps_no_other_out() -> None:
+    tokens = Tokens()
+    mine = [tokens.issue(UID, USER, "console", NOON) for _ in range(2 * TOKENS_MAX)]
+    with pytest.raises(RequestError):
+        tokens.look(mine[0], UID, NOON)
+    assert tokens.look(mine[-1], UID, NOON).user == USER
+    tokens.issue(UID + 1, "bob", "console", NOON)
 
 
 @pytest.mark.parametrize("algorithm", ["SHA1", "SHA256", "SHA512"])

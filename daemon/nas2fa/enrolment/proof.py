@@ -18,6 +18,7 @@ from nas2fa.store.records import Credential, Instant
 
 TOKEN_SECONDS: Final = 120
 TOKENS_MAX: Final = 256
+TOKENS_PER_UID: Final = 4  # so that nobody takes all places of the others
 CONSOLE: Final = "console"
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -45,8 +46,11 @@ class Tokens:
         self._waiting: dict[str, SignedIn] = {}
 
     def issue(self, uid: int, user: str, source: str, now: Instant) -> str:
-        """A token of 256 bits for one set-up of this uid."""
+        """A token of 256 bits for one set-up of this uid; of its earlier ones only the latest few stay good."""
         self._waiting = {t: s for t, s in self._waiting.items() if s.until > now.boot}
+        own = [t for t, s in self._waiting.items() if s.uid == uid]
+        for surplus in own[: max(0, len(own) - TOKENS_PER_UID + 1)]:
+            del self._waiting[surplus]
         if len(self._waiting) >= TOKENS_MAX:
             raise RequestError(Reason.BUSY, "Too many sign-ins at once. Try again in two minutes.")
         token = secrets.token_urlsafe(32)
