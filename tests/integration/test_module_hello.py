@@ -196,11 +196,12 @@ def test_log_holds_packet_types_only(directory: Path, script: list[bytes]) -> No
 
 
 def test_answer_is_wiped_from_memory(directory: Path) -> None:
-    typed = b"8675309024680"
+    typed = b"8675309024680" * 5
     high = bytes(byte | 0x80 for byte in typed)
     stack = PamStack(directory).write(AUTH)
     with FakeDaemon(stack.socket, [READ, ASK, READ, b"Vdeny"]) as daemon:
-        outcome = stack.run("daemon", b"answer-high=" + high, "auth", b"scan=" + high)
+        # free() writes over the first bytes by itself.
+        outcome = stack.run("daemon", b"answer-high=" + high, "auth", b"scan=" + high[-20:])
     assert daemon.answers == [b"R" + typed]
     assert outcome.all("scan") == ["0"]
 
@@ -210,6 +211,15 @@ def test_scan_finds_what_is_not_wiped(directory: Path) -> None:
     stack = PamStack(directory).write(AUTH)
     high = bytes(byte | 0x80 for byte in b"host.example.org")
     assert int(stack.run("daemon", "rhost=host.example.org", b"scan=" + high).all("scan")[0]) > 0
+
+
+@pytest.mark.parametrize("word", [b"Vallow", b"Vdeny", b"z", b""])
+def test_no_descriptor_stays_open(directory: Path, word: bytes) -> None:
+    stack = PamStack(directory).write(AUTH)
+    with FakeDaemon(stack.socket, [READ, word], [READ, word]):
+        outcome = stack.run("daemon", "auth", "count-fds", "auth", "count-fds")
+    first, second = outcome.all("fds")
+    assert first == second
 
 
 def test_quiet_without_debug(directory: Path) -> None:

@@ -9,6 +9,7 @@
  *   to:PROMPT=TEXT             a standing answer to every question with this text
  *   answer-high=TEXT           an answer whose bytes come with the top bit set, so that argv does not hold it
  *   after=FIFO                 answers no question before somebody has opened FIFO to write
+ *   count-fds                  prints how many descriptors are open
  *   scan=TEXT                  prints how often such a text, with the top bits cleared, is in writable memory
  *   fds=N                      holds N descriptors open
  *
@@ -99,6 +100,14 @@ static void scan_memory(const char *high) {
 	printf("scan %zu\n", n);
 }
 
+static void count_descriptors(void) {
+	int n = 0;
+
+	for (int fd = 0; fd < 4096; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	printf("fds %d\n", n);
+}
+
 static int answer(struct script *s, const struct pam_message *m, struct pam_response *r) {
 	static const char *const kinds[] = {NULL, "off", "on", "error", "info"};
 	const char *text;
@@ -180,6 +189,8 @@ static int run(pam_handle_t *pamh, const char *step) {
 		printf("account %d\n", pam_acct_mgmt(pamh, 0));
 	else if (strcmp(step, "setcred") == 0)
 		printf("setcred %d\n", pam_setcred(pamh, PAM_ESTABLISH_CRED));
+	else if (strcmp(step, "count-fds") == 0)
+		count_descriptors();
 	else if (value(step, "scan") != NULL)
 		scan_memory(value(step, "scan"));
 	else if (strncmp(step, "answer", 6) != 0 && strncmp(step, "to:", 3) != 0 &&
