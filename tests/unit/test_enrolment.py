@@ -8,6 +8,7 @@ from nas2fa.enrolment import admin, setup
 from nas2fa.enrolment.proof import TOKEN_SECONDS, TOKENS_MAX, Tokens, check_proof
 from nas2fa.errors import Reason, RequestError, StoreError
 from nas2fa.factors import provisioning, recovery, totp
+from nas2fa.login.judgement import USED_MAX
 from nas2fa.steps import Answer, Ask, OffLoop, Show, Tell
 from nas2fa.store.records import Authenticator, Credential, Instant, Secret
 from worlds import NOON, PHONE, SSH, UID, USER, MemoryWorld, code, enrolled, later, play, wrong
@@ -204,6 +205,33 @@ def test_used_steps_outlive_reset_and_re_import() -> None:
     assert play(world, SSH).verdict.word == "pass"
     Wizard(admin.add(world, UID, USER, URI, True, False, NOON))
     assert play(world, SSH, code()).verdict.reason is Reason.REUSED
+
+
+@pytest.mark.parametrize("period", [30, 60])
+def test_used_steps_outlive_any_number_of_set_ups_meanwhile(period: int) -> None:
+    token = replace(PHONE, period=period)
+    world = enrolled(token)
+    play(world, SSH, code(authenticator=token))
+    for _ in range(2 * USED_MAX):
+        Wizard(admin.reset(world, UID))
+        set_up(world, code=[right])
+    Wizard(admin.add(world, UID, USER, provisioning.uri_of(token, USER, "nas"), True, True, NOON))
+    assert play(world, SSH, code(authenticator=token)).verdict.reason is Reason.REUSED
+
+
+def test_used_steps_that_no_code_can_reach_any_more_are_forgotten() -> None:
+    world = MemoryWorld()
+    for n in range(3 * USED_MAX):
+        Wizard(admin.reset(world, UID))
+        now = later(n * 300)
+        Wizard(
+            setup.set_up(world, UID, USER, NEW, {}, now, list),
+            now=now,
+            start=[""],
+            code=[lambda wizard, at=now: code(at, authenticator=wizard.phone())],
+            saved=["yes"],
+        )
+    assert len(world.state(UID).used) == USED_MAX
 
 
 def test_unlock() -> None:

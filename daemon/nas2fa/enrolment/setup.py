@@ -89,7 +89,7 @@ def _first_code(
             last = state.used.get(authenticator.secret.fingerprint(), 0)
             if match.step > max(last, store.floor(authenticator, state, answer.now)):
                 state = replace(state, last_ok=int(answer.now.wall))
-                return with_used(state, authenticator.secret.fingerprint(), match.step)
+                return with_used(state, authenticator, match.step)
             yield Tell(texts.refusal(Reason.REUSED, ""), error=True)
         elif left:
             seconds = match.offset * authenticator.period if shown and match is not None else None

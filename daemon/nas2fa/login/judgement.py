@@ -20,7 +20,9 @@ from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 # The last step of this authenticator that counts as used, given the state (clock/floor.py).
 Floor: TypeAlias = Callable[[Authenticator, UserState, Instant], int]
 
-USED_MAX: Final = 16  # secrets of one user whose used steps are remembered, resets and imports included
+# Secrets of one user whose used steps are remembered, resets and imports included; more while codes of them are in reach.
+USED_MAX: Final = 16
+USED_REACH: Final = totp.REACH * max(totp.PERIODS)  # seconds either way
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +131,17 @@ def _one(
         return state, Outcome(Reason.REUSED)
     if match.step <= floor(authenticator, state, now):
         return state, Outcome(Reason.FRESH_START)
-    return with_used(_unburn(state, name, match.step), name, match.step), Outcome(Reason.OK, factor="totp")
+    return with_used(_unburn(state, name, match.step), authenticator, match.step), Outcome(Reason.OK, factor="totp")
 
 
-def with_used(state: UserState, name: str, step: int) -> UserState:
-    """The state in which this step of this secret (by fingerprint) is the last accepted one."""
+def with_used(state: UserState, authenticator: Authenticator, step: int) -> UserState:
+    """The state in which this step of this authenticator is the last accepted one."""
+    name, wall = authenticator.secret.fingerprint(), step * authenticator.period
     used = {other: last for other, last in state.used.items() if other != name}
-    while len(used) >= USED_MAX:
-        del used[next(iter(used))]
+    # The period of another secret is not known here, but only one of them puts its step near the present.
+    past = [o for o, last in used.items() if all(abs(last * p - wall) > USED_REACH for p in totp.PERIODS)]
+    for other in past[: max(0, len(used) - USED_MAX + 1)]:
+        del used[other]
     return replace(state, used=MappingProxyType({**used, name: step}))
 
 
