@@ -20,7 +20,7 @@ from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 # The last step of this authenticator that counts as used, given the state (clock/floor.py).
 Floor: TypeAlias = Callable[[Authenticator, UserState, Instant], int]
 
-# Secrets of one user whose used steps are remembered, resets and imports included; more while codes of them are in reach.
+# Secrets of one user whose used steps are remembered, resets and imports included; more while their codes are in reach.
 USED_MAX: Final = 16
 USED_REACH: Final = totp.REACH * max(totp.PERIODS)  # seconds either way
 
