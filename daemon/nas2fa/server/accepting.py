@@ -24,20 +24,39 @@ EXHAUSTED_PAUSE: Final = 0.05  # seconds; a loop that tried again at once would 
 async def accept_forever(
     listener: socket.socket, serve: Callable[[socket.socket], Awaitable[None]], tasks: set[asyncio.Task[None]]
 ) -> None:
-    """Accept until cancelled. What one connection does, or fails to do, never reaches the loop."""
+    """Accept until cancelled. What one connection does, or fails to do, never reaches the loop.
+
+    The listener stays registered, where `loop.sock_accept` would add and remove it for each connection, and one
+    connection is accepted per turn of the loop, so that a flood does not keep it.
+    """
     loop = asyncio.get_running_loop()
-    while True:
+    broken: asyncio.Future[None] = loop.create_future()
+
+    def listen() -> None:
+        if not broken.done():  # cancelled during the pause
+            loop.add_reader(listener, accept)
+
+    def accept() -> None:
         try:
-            connection, _ = await loop.sock_accept(listener)
+            connection, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # it left before its turn
         except OSError as error:
-            if error.errno not in EXHAUSTED and error.errno != errno.ECONNABORTED:
-                raise
-            await asyncio.sleep(EXHAUSTED_PAUSE)
-            continue
-        task = asyncio.create_task(_guarded(connection, serve))
+            loop.remove_reader(listener)
+            if error.errno in EXHAUSTED:
+                loop.call_later(EXHAUSTED_PAUSE, listen)
+            else:
+                broken.set_exception(error)
+            return
+        task = loop.create_task(_guarded(connection, serve))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-        await asyncio.sleep(0)  # sock_accept does not yield while connections wait: a flood would keep the loop
+
+    listen()
+    try:
+        await broken
+    finally:
+        loop.remove_reader(listener)
 
 
 async def _guarded(connection: socket.socket, serve: Callable[[socket.socket], Awaitable[None]]) -> None:
