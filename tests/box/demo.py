@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -216,6 +217,9 @@ def by_hand(box: Box) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run the demo; the exit status."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # A terminal that is closed ends the demo like Ctrl-C does: the box is deleted.
+        signal.signal(number, lambda *_: sys.exit(1))
     started = time.monotonic()
     etc = fingerprint(Path("/etc"))
     suite = host_suite() if host_suite() in SUITES else SUITES[0]

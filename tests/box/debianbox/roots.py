@@ -45,7 +45,7 @@ class Recipe:
     suite: str
     variant: str
     packages: tuple[str, ...]
-    format: int = 1
+    format: int = 2
 
     @property
     def path(self) -> Path:
@@ -112,6 +112,8 @@ def _mmdebstrap(recipe: Recipe, target: Path) -> list[str]:
     hooks = (
         # mmdebstrap copies the host's name, and then `systemd-nspawn -M` has no effect.
         'rm -f "$1/etc/hostname" "$1/etc/resolv.conf"',
+        # Debian's installer writes these; without them "localhost" is nobody.
+        r'printf "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n" > "$1/etc/hosts"',
         # A box has no network: it must neither know the host's mirror nor wait for it.
         'rm -rf "$1/etc/apt/sources.list" "$1/etc/apt/sources.list.d" "$1/etc/apt/apt.conf.d/99mmdebstrap"',
         'mkdir -p "$1/etc/apt/sources.list.d"',
