@@ -34,6 +34,7 @@ class Config:
     period: int = 30  # seconds
     enroll_from: tuple[Network, ...] = ()  # from here a user may enrol with the password alone
     display_managers: tuple[str, ...] = ("gdm-password", "gdm", "lightdm", "sddm", "xdm")
+    console_ptys: bool = False
     invite_hours: int = 72  # hours an invite code is valid
 
 
@@ -88,6 +89,7 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "period": _one_of(30, 60),
     "enroll_from": _networks,
     "display_managers": _strings,
+    "console_ptys": _one_of(False, True),
     "invite_hours": _whole(1, 24 * 30),
 }
 assert set(_OPTIONS) == {field.name for field in fields(Config)}

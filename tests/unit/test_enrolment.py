@@ -112,13 +112,16 @@ def test_a_wizard_left_open_does_not_make_spent_recovery_codes_good_again() -> N
     assert play(world, SSH, spent[0]).verdict.reason is Reason.SPENT
 
 
-def test_a_wizard_opened_before_a_reset_arms_nothing_after_it() -> None:
+@pytest.mark.parametrize("invited", [True, False])
+def test_a_wizard_opened_before_a_reset_arms_nothing_after_it(invited: bool) -> None:
     world = MemoryWorld()
-    Wizard(admin.invite(world, UID, USER, 1, NOON))
+    if invited:
+        Wizard(admin.invite(world, UID, USER, 1, NOON))
 
     def meanwhile(open_wizard: Wizard) -> str:
         Wizard(admin.reset(world, UID))
-        Wizard(admin.invite(world, UID, USER, 1, NOON))  # its version is the one that the wizard has read
+        if invited:
+            Wizard(admin.invite(world, UID, USER, 1, NOON))  # its version is the one that the wizard has read
         return right(open_wizard)
 
     with pytest.raises(StoreError) as caught:

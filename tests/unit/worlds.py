@@ -10,6 +10,7 @@ from nas2fa.factors import totp
 from nas2fa.login.conversation import Attempt, Rules, Verdict, converse
 from nas2fa.login.lockout import Limits
 from nas2fa.login.protocol import Hello
+from nas2fa.login.source import Console
 from nas2fa.steps import Answer, Ask, Cut, Durable, Tell
 from nas2fa.store.records import EMPTY_STATE, Authenticator, Credential, Instant, Secret, UserState
 
@@ -21,7 +22,7 @@ PHONE = Authenticator(Secret(b"12345678901234567890"))
 SSH = Hello("auth", "sshd", UID, USER, rhost="192.0.2.7", tty="ssh")
 CONSOLE = Hello("auth", "login", UID, USER, tty="tty1")
 
-RULES = Rules(Limits(deny=3, fail_interval=900, unlock_time=600), "pass", ("gdm-password",))
+RULES = Rules(Limits(deny=3, fail_interval=900, unlock_time=600), "pass", Console(("gdm-password",)))
 
 
 def later(seconds: float, since: Instant = NOON) -> Instant:
@@ -50,6 +51,7 @@ class MemoryWorld:
     began: float = BEGAN
     born: set[str] = field(default_factory=set)
     fault: StoreError | None = None
+    reset_count: int = 0
     lost_marks: Reason | None = None
     disk: bool = True  # what Durable comes back with
     the_rules: Rules = RULES
@@ -91,7 +93,11 @@ class MemoryWorld:
         self.credentials.pop(uid, None)
 
     def forget(self, uid: int) -> None:
+        self.reset_count += 1
         self.states[uid] = replace(EMPTY_STATE, used=self.state(uid).used)
+
+    def resets(self, uid: int) -> int:
+        return self.reset_count
 
     def mark_born(self, fingerprint: str) -> None:
         self.born.add(fingerprint)

@@ -18,7 +18,7 @@ from nas2fa.login.judgement import Outcome, codes_per_try, judge
 from nas2fa.login.lockout import Limits, count_failure, count_refused, standing
 from nas2fa.login.policy import Action, Decision, decide
 from nas2fa.login.protocol import Hello
-from nas2fa.login.source import NAMED, Source, source_of
+from nas2fa.login.source import NAMED, Console, Source, source_of
 from nas2fa.steps import Answer, Ask, Cut, Durable, Reply, Step, Tell
 from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 
@@ -33,7 +33,7 @@ class Rules:
 
     limits: Limits
     unenrolled: str
-    display_managers: tuple[str, ...] = ()
+    console: Console = field(default_factory=Console)
 
 
 class World(Protocol):
@@ -92,7 +92,7 @@ Flow: TypeAlias = Generator[Step, Reply, Verdict]
 def converse(attempt: Attempt, world: World) -> Flow:
     """The conversation that answers this hello. Never raises for what a peer or a disk did: that is a verdict."""
     rules = world.rules()
-    attempt.source = source_of(attempt.hello, attempt.peer_is_root, rules.display_managers)
+    attempt.source = source_of(attempt.hello, attempt.peer_is_root, rules.console)
     attempt.note(f"source: {attempt.source.key} (budget: {attempt.source.purse})")
     try:
         verdict = yield from _PHASES[attempt.hello.phase](attempt, world)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from nas2fa.login.protocol import Hello
 
 CONSOLE_TTY = re.compile(r"(/dev/)?(tty[0-9]+|ttyS[0-9]+|ttyAMA[0-9]+|hvc[0-9]+|console)", re.ASCII)
-GETTY_PTS = re.compile(r"(/dev/)?pts/[0-9]+", re.ASCII)  # agetty in a container; only root can run login
+PTY = re.compile(r"(/dev/)?pts/[0-9]+", re.ASCII)  # a container's console; elsewhere a web terminal that runs login
 LOCAL_DISPLAY = re.compile(r":[0-9]+(\.[0-9]+)?", re.ASCII)
 RUSER_MAX = 64  # characters of a caller's name that go into a tally's key
 V6_PREFIX = 64  # one customer's network: addresses inside it are not told apart
@@ -33,15 +32,25 @@ OWN = Source("own", "own")
 NAMED = Source("named", "remote")
 
 
-def source_of(hello: Hello, peer_is_root: bool, display_managers: Collection[str]) -> Source:
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What else counts as the console of this box: graphical logins by PAM service, and pseudo-terminals of login."""
+
+    display_managers: tuple[str, ...] = ()
+    ptys: bool = False
+
+
+def source_of(hello: Hello, peer_is_root: bool, console: Console) -> Source:
     """The source of a try. Of a peer not root nothing is believed: service, tty and rhost are its inventions."""
     if not peer_is_root:
         return OWN
     if hello.rhost:
         return _remote(hello.rhost)
-    if hello.service == "login" and (CONSOLE_TTY.fullmatch(hello.tty) or GETTY_PTS.fullmatch(hello.tty)):
+    if hello.service == "login" and (CONSOLE_TTY.fullmatch(hello.tty) or (console.ptys and PTY.fullmatch(hello.tty))):
         return CONSOLE
-    if hello.service in display_managers and (CONSOLE_TTY.fullmatch(hello.tty) or LOCAL_DISPLAY.fullmatch(hello.tty)):
+    if hello.service in console.display_managers and (
+        CONSOLE_TTY.fullmatch(hello.tty) or LOCAL_DISPLAY.fullmatch(hello.tty)
+    ):
         return CONSOLE
     return Source(f"local:{hello.ruser[:RUSER_MAX] or '-'}", "remote")
 

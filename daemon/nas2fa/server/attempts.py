@@ -94,7 +94,7 @@ class Attempts:
     def refused(self, hello: Hello, peer_is_root: bool, word: str, reason: Reason) -> Verdict:
         """An attempt that is over before a conversation began."""
         attempt = Attempt(new_id(), hello, peer_is_root, now())
-        attempt.source = source_of(hello, peer_is_root, self._world.rules().display_managers)
+        attempt.source = source_of(hello, peer_is_root, self._world.rules().console)
         attempt.note(f"refused before the first question: {reason}")
         verdict = Verdict(word, reason)
         self._record(attempt, verdict)

@@ -78,7 +78,7 @@ class Logins:
         return None
 
     async def _place_root(self, connection: socket.socket, hello: Hello) -> None:
-        console = source_of(hello, True, self._world.config.display_managers) == CONSOLE
+        console = source_of(hello, True, self._world.rules().console) == CONSOLE
         # Decoys have places of their own: who does not know the password must not be able to take those of the user.
         key = (hello.phase == "decoy", console, hello.uid)
         with self._root.place(key, reserved=console) as room:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
@@ -16,6 +17,7 @@ from nas2fa.errors import Reason, StoreError
 from nas2fa.factors.totp import WINDOW
 from nas2fa.login.conversation import Rules
 from nas2fa.login.lockout import Limits
+from nas2fa.login.source import Console
 from nas2fa.store.credentials import Credentials
 from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 from nas2fa.store.state import State
@@ -33,6 +35,7 @@ class StoreWorld:
         self.credentials = credentials
         self.states = state
         self._writer = ThreadPoolExecutor(1, "writer")  # one, so that writes of a record never overtake each other
+        self._resets: Counter[int] = Counter()
         self._wake = asyncio.Event()
         self._wake.set()  # what an earlier process left in /run alone
         self._waiting: set[int] = set()  # uids whose marks are to be written
@@ -41,7 +44,7 @@ class StoreWorld:
         """The configuration of this moment, as the conversation needs it."""
         c = self.config
         limits = Limits(c.deny, c.fail_interval, c.unlock_time)
-        return Rules(limits, c.unenrolled, tuple(c.display_managers))
+        return Rules(limits, c.unenrolled, Console(c.display_managers, c.console_ptys))
 
     def load(self, uid: int, user: str | None) -> Credential:
         """The credential, read from its file each time: what was reset a moment ago is gone. StoreError."""
@@ -91,8 +94,13 @@ class StoreWorld:
 
     def forget(self, uid: int) -> None:
         """Drop what happened to this user, but for used steps and codes."""
+        self._resets[uid] += 1
         self.states.forget(uid)
         self._wake.set()
+
+    def resets(self, uid: int) -> int:
+        """How often this user was reset since the start: a wizard from before one arms nothing."""
+        return self._resets[uid]
 
     def mark_born(self, fingerprint: str) -> None:
         """Note that a secret was made just now."""
