@@ -26,6 +26,8 @@ SSHD = "KbdInteractiveAuthentication yes\nPasswordAuthentication no\n"
 DENY = 5
 """Wrong codes until the lock: the default of nas2fa.toml, which the demo leaves as it is."""
 
+ENDINGS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
 BY_HAND = """
 You are root in the box {name}, a Debian of its own. Alice's password is: {password}
 
@@ -215,11 +217,17 @@ def by_hand(box: Box) -> None:
     subprocess.run(box.enter(["script", "-qec", "bash -l", "/dev/null"]), check=False)
 
 
+def leave(*_: object) -> None:
+    """A closed terminal ends the demo as Ctrl-C does: the box is deleted, and no second signal cuts that short."""
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(1)
+
+
 def main(arguments: list[str]) -> int:
     """Run the demo; the exit status."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # A terminal that is closed ends the demo like Ctrl-C does: the box is deleted.
-        signal.signal(number, lambda *_: sys.exit(1))
+    for number in ENDINGS:
+        signal.signal(number, leave)
     started = time.monotonic()
     etc = fingerprint(Path("/etc"))
     suite = host_suite() if host_suite() in SUITES else SUITES[0]

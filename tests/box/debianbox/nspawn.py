@@ -106,7 +106,10 @@ class Boot:
 
     def _to_log(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
-            return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            # A session of its own: the Ctrl-C or hangup of our terminal is for us, and we then stop the box.
+            return subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
 
     def _wait_ready(self, listener: socket.socket) -> int:
         deadline = time.monotonic() + BOOT_LIMIT
