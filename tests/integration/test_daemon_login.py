@@ -261,6 +261,25 @@ def test_a_peer_that_leaves_after_its_answer_was_counted(daemon: Running) -> Non
     until(lambda: daemon.ask("user.show", uid=1000, user="alice")["done"]["wrong_in_row"] == 1, "not counted")
 
 
+def test_a_second_daemon_leaves_the_first_its_sockets(daemon: Running) -> None:
+    """Typed by hand as root, it once took the sockets, and its end left nobody to answer."""
+    second = Running(daemon.root)
+    with pytest.raises(AssertionError, match="already running"):
+        second.start()
+    assert second.process.wait(PATIENCE) == 1
+    assert daemon.ask("health")["done"]["pid"] == daemon.process.pid
+    assert daemon.login(BOB, None)[0] == "pass"
+
+
+def test_an_admins_word_on_somebody_not_set_up_leaves_no_fault_in_the_log(daemon: Running) -> None:
+    assert daemon.ask("user.reset", uid=1001, user="bob") == {"done": {"had": False}}
+    assert daemon.ask("user.unlock", uid=1001, user="bob")["error"] == "NOT_ENROLLED"
+    daemon.add(1000, "alice")
+    assert daemon.login(ALICE, answer(code()))[0] == "allow"
+    daemon.stop()
+    assert not {"STORE_FAULT", "RESET", "UNLOCKED"} & {r["event"] for r in daemon.records()}
+
+
 def test_prompt_timeout(daemon: Running) -> None:
     daemon.add(1000, "alice")
     (daemon.root / "etc/nas2fa.toml").write_text("prompt_timeout = 5\n")

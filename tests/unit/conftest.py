@@ -13,6 +13,8 @@ from nas2fa.store.credentials import Credentials
 from nas2fa.store.marks import Marks
 from nas2fa.store.records import Credential
 
+os.umask(0o022)  # a user's own may be 0002, and the store refuses what a group can write
+
 # A machine that is busy with other stages is slow, and a new one makes its table of characters first: no fault of ours.
 settings.register_profile("nas2fa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("nas2fa")

@@ -273,10 +273,12 @@ def test_repair(nas2fa) -> None:
 
 
 @pytest.mark.parametrize(
-    ("store", "config", "code"), [("ok", "ok", 0), ("STORE_ABSENT", "ok", 1), ("ok", "x:1: bad", 1)]
+    ("store", "faults", "config", "code"),
+    [("ok", 0, "ok", 0), ("STORE_ABSENT", 0, "ok", 1), ("ok", 1, "ok", 1), ("ok", 0, "x:1: bad", 1)],
 )
-def test_health(nas2fa, store, config, code) -> None:
+def test_health(nas2fa, store, faults, config, code) -> None:
     found = {"version": "1", "pid": 7, "started": 1, "store": store, "config": config, "clock": {}, "open": 0}
+    found["faults"] = faults
     with ScriptedDaemon(nas2fa.socket, [request("health"), done(**found)]):
         outcome = nas2fa("health", "--json")
     assert (outcome.code, json.loads(outcome.out)) == (code, found)

@@ -98,7 +98,12 @@ def test_unarmed_record_of_somebody_enrolled_is_an_older_copy(credentials: Crede
     Path(paths.users, "1001.json").write_bytes(older)
     assert reason(credentials.load, 1001, "bob") is Reason.RECORD_MISSING
     assert [fault[:2] for fault in credentials.faults()] == [(1001, Reason.RECORD_MISSING)]
-    assert reason(credentials.restore, 1001) is Reason.RECORD_MISSING  # the copy is of before, too
+    copy = Path(paths.users, "1001.json.bak")
+    armed = copy.read_bytes()
+    copy.write_bytes(older)
+    assert reason(credentials.restore, 1001) is Reason.RECORD_MISSING  # it would let a login in without code
+    copy.write_bytes(armed)
+    assert credentials.restore(1001).armed  # what `save` left: a copy that asks for a code, from the first moment on
 
 
 def test_disarmed_leaves_the_list(credentials: Credentials, alice: Credential, paths: Paths) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,9 +43,12 @@ def status_lines(found: Mapping[str, Any]) -> list[tuple[str, object]]:
 
 
 def _state(found: Mapping[str, Any]) -> str:
+    if found.get("fault"):
+        return "cannot be told; no login gets in until this is repaired"
     if found["armed"]:
         return "on"
-    return "imported, waits for its first code (nas2fa setup)" if found["pending"] else "off (nas2fa setup)"
+    how = f"nas2fa setup --user {shown(found['user'])}" if os.geteuid() == 0 else "nas2fa setup"
+    return f"imported, waits for its first code ({how})" if found["pending"] else f"off ({how})"
 
 
 def _authenticator(authenticator: Mapping[str, Any]) -> str:
@@ -81,7 +85,7 @@ def test(box: Box, user: str | None, service: str, rhost: str, as_json: bool) ->
 
 def _meaning(decision: Mapping[str, Any]) -> str:
     if decision["verdict"] == "allow":
-        return "The login would go on. That code is used up: for a login, wait for the next one."
+        return "The login would go on. That code is used up: wait for the next one, or take another recovery code."
     if decision["verdict"] in LETS_IN:
         return "No code is asked; the login would go on with what else it needs."
     return ADVICE.get(decision["reason"], "The login would be refused.")

@@ -66,9 +66,10 @@ def health(box: Box, as_json: bool) -> int:
                 ("Process", found["pid"]),
                 ("Started", tables.moment(found["started"])),
                 ("Store", found["store"]),
+                ("Faults", found["faults"]),
                 ("Configuration", found["config"]),
                 ("Clock synchronised", found["clock"].get("synchronised")),
                 ("Open conversations", found["open"]),
             ]
         )
-    return 0 if found["store"] == found["config"] == "ok" else 1
+    return 0 if found["store"] == found["config"] == "ok" and not found["faults"] else 1

@@ -39,7 +39,7 @@ def list_users(box: Box, as_json: bool) -> None:
 
 
 def _line(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    state = "on" if row["armed"] else "pending" if row["pending"] else "off"
+    state = "?" if row["fault"] else "on" if row["armed"] else "pending" if row["pending"] else "off"
     lock = row["locked"]
     locked = tables.locked(lock) if isinstance(lock, Mapping) else lock or "no"
     return (

@@ -55,6 +55,8 @@ def reset(store: AccountStore, uid: int) -> UseCase:
 def unlock(store: AccountStore, uid: int, user: str, now: Instant) -> dict[str, Any]:
     """End every lock and start the day's budget anew."""
     credential = store.load(uid, user)
+    if not credential.armed:
+        raise RequestError(Reason.NOT_ENROLLED, f"{user} has no second step, so nothing is locked.")
     state = store.state(uid)
     locked = any_lock(state, now.boot, codes_per_try(credential)) is not None
     store.put(uid, unlocked(state))

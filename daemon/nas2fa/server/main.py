@@ -8,9 +8,10 @@ import ctypes
 import logging
 import os
 import signal
+import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from systemd import daemon
@@ -23,7 +24,7 @@ from nas2fa.server.accepting import accept_forever
 from nas2fa.server.attempts import Attempts
 from nas2fa.server.controls import Controls
 from nas2fa.server.logins import Logins
-from nas2fa.server.sockets import listening
+from nas2fa.server.sockets import AlreadyRunningError, listening
 from nas2fa.server.verbs import Desk
 from nas2fa.server.world import StoreWorld
 from nas2fa.store.credentials import Credentials
@@ -45,7 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s: %(message)s")
     _not_dumpable()
     audit.open_sink(private=options.root is not None)
-    return asyncio.run(Daemon(paths).run())
+    try:
+        listeners = listening(paths)  # first of all: a second nas2fad must not touch what the first one works with
+    except AlreadyRunningError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return asyncio.run(Daemon(paths, listeners).run())
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -77,8 +83,9 @@ def _not_dumpable() -> None:
 class Daemon:
     """The composition root."""
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, listeners: Mapping[str, socket.socket]) -> None:
         self._paths = paths
+        self._listeners = listeners
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
 
@@ -97,9 +104,9 @@ class Daemon:
         loop.add_signal_handler(signal.SIGINT, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload, desk)
         _say_config(fault)
-        listeners = listening(self._paths)
         forever = [
-            asyncio.create_task(accept_forever(listeners[name], serve[name], self._tasks), name=name) for name in serve
+            asyncio.create_task(accept_forever(self._listeners[name], serve[name], self._tasks), name=name)
+            for name in serve
         ]
         forever += [asyncio.create_task(world.write_behind()), asyncio.create_task(_watchdog())]
         audit.emit(audit.Event.STARTED, reason=__version__)

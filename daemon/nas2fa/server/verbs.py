@@ -143,7 +143,8 @@ def user_invite(desk: Desk, peer: Peer, args: Args) -> Act:
 def user_reset(desk: Desk, peer: Peer, args: Args) -> Act:
     """Remove the second step."""
     done = yield from admin.reset(desk.world, args["uid"])
-    audit.emit(audit.Event.RESET, user=args["user"], uid=args["uid"], by=peer.uid)
+    if done["had"]:
+        audit.emit(audit.Event.RESET, user=args["user"], uid=args["uid"], by=peer.uid)
     return done
 
 
@@ -193,14 +194,16 @@ def repair(desk: Desk, peer: Peer, args: Args) -> Act:
     return {"faults": len(chosen), "repaired": repaired}
 
 
-def health(desk: Desk, peer: Peer, args: Args) -> dict[str, Any]:
-    """How the daemon is."""
+def health(desk: Desk, peer: Peer, args: Args) -> Act:
+    """How the daemon is, and whether every record can be read."""
     fault = desk.world.credentials.health()
+    faults = yield OffLoop(desk.world.credentials.faults)
     return {
         "version": __version__,
         "pid": os.getpid(),
         "started": int(desk.started),
         "store": "ok" if fault is None else str(fault),
+        "faults": len(faults),
         "config": desk.config_fault or "ok",
         "clock": clock(),
         "open": desk.open_conversations(),

@@ -123,8 +123,15 @@ class StoreWorld:
             self._waiting |= self.states.take_dirty()
             while self._waiting:  # taken one by one: at a stop, `close` finds those whose turn has not come
                 uid = self._waiting.pop()
-                if not await self.off_loop(self._flush_work(uid)):
+                if not await self.off_loop(self._flush_work(uid)) and self._asks(uid):
                     audit.emit(audit.Event.STORE_FAULT, uid=uid, reason=Reason.WRITE_FAILED)
+
+    def _asks(self, uid: int) -> bool:
+        """False when it is certain that this user needs no code: then there are no marks to be kept."""
+        try:
+            return self.load(uid, None).armed
+        except StoreError:
+            return True
 
     def close(self) -> None:
         """At SIGTERM: the marks that are still only in /run go to disk, then the writer ends."""

@@ -139,16 +139,17 @@ class Credentials:
         """
         if after.armed:
             self._need_marks(fd, before, after.uid)
-        if before is not None:
+        armed_now = after.armed and (before is None or not before.armed)
+        if before is not None and not armed_now:
             self._copy(fd, before)
         if after.armed:
             self._commit(fd, after)
         else:
             self._register.drop(after.uid)
             files.atomic_write(fd, f"{after.uid}.json", codec.encode(after))
-        if before is None:
+        if before is None or armed_now:
             with contextlib.suppress(StoreError):
-                self._copy(fd, after)  # the first version is its own copy: better than nothing to restore
+                self._copy(fd, after)  # the first that asks for a code is its own copy: an older one would ask for none
         return after
 
     @staticmethod
