@@ -142,6 +142,20 @@ def test_leaving_the_wizard_changes_nothing(daemon: Running) -> None:
     assert daemon.login(ALICE, None)[0] == "pass"
 
 
+def test_a_wizard_left_open_over_a_reset_arms_nothing(daemon: Running) -> None:
+    with daemon.control() as link:
+        link.send(codec.encode({"v": 1, "verb": "setup", "args": {"uid": 1000, "user": "alice"}}))
+        while (message := codec.decode(link.recv(codec.PACKET_MAX))).get("name") != "code":
+            if "ask" in message:
+                link.send(codec.encode({"answer": ""}))
+            elif message.get("show") == "secret":
+                key = message["value"]["key"]
+        daemon.ask("user.reset", uid=1000, user="alice")
+        link.send(codec.encode({"answer": code(key)}))
+        assert codec.decode(link.recv(codec.PACKET_MAX))["error"] == "STALE"
+    assert daemon.login(ALICE, None)[0] == "pass"
+
+
 def test_an_account_that_was_renamed_is_refused_until_the_admin_says_so(daemon: Running) -> None:
     daemon.add(1000, "alice")
     renamed = replace(ALICE, user="alicia")

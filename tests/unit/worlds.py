@@ -51,7 +51,7 @@ class MemoryWorld:
     began: float = BEGAN
     born: set[str] = field(default_factory=set)
     fault: StoreError | None = None
-    reset_count: int = 0
+    removed: int = 0
     lost_marks: Reason | None = None
     disk: bool = True  # what Durable comes back with
     the_rules: Rules = RULES
@@ -90,14 +90,14 @@ class MemoryWorld:
         return saved
 
     def remove(self, uid: int) -> None:
+        self.removed += 1
         self.credentials.pop(uid, None)
 
     def forget(self, uid: int) -> None:
-        self.reset_count += 1
         self.states[uid] = replace(EMPTY_STATE, used=self.state(uid).used)
 
-    def resets(self, uid: int) -> int:
-        return self.reset_count
+    def removals(self, uid: int) -> int:
+        return self.removed
 
     def mark_born(self, fingerprint: str) -> None:
         self.born.add(fingerprint)

@@ -40,7 +40,7 @@ def set_up(
     saved: Callable[[], None],
 ) -> UseCase:
     """The wizard. Who may call it was decided before (enrolment/proof.py); `saved` is called once it is kept."""
-    credential, resets = store.load(uid, user), store.resets(uid)
+    credential, removals = store.load(uid, user), store.removals(uid)
     if credential.armed:
         raise RequestError(
             Reason.ALREADY_ENROLLED,
@@ -57,7 +57,7 @@ def set_up(
         yield Show("secret", _shown_key(authenticator, user, new.issuer))
     shown = credential.pending is None
     state = yield from _first_code(store, uid, authenticator, shown)
-    return (yield from _arm(store, credential, resets, authenticator, state, saved))
+    return (yield from _arm(store, credential, removals, authenticator, state, saved))
 
 
 def _shown_key(authenticator: Authenticator, account: str, issuer: str) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def _first_code(
 def _arm(
     store: AccountStore,
     credential: Credential,
-    resets: int,
+    removals: int,
     authenticator: Authenticator,
     state: UserState,
     saved: Callable[[], None],
@@ -116,7 +116,7 @@ def _arm(
     )
     # First the used step, then the record: in between, no login could pass with the code just typed.
     store.put(armed.uid, state)
-    yield OffLoop(lambda: _save_unchanged(store, credential, resets, armed))
+    yield OffLoop(lambda: _save_unchanged(store, credential, removals, armed))
     store.put(armed.uid, without_older_sets(store.state(armed.uid), credential, armed))
     saved()
     yield Tell(texts.VERIFIED)
@@ -125,9 +125,9 @@ def _arm(
     return {"armed": True}
 
 
-def _save_unchanged(store: AccountStore, read: Credential, resets: int, armed: Credential) -> None:
+def _save_unchanged(store: AccountStore, read: Credential, removals: int, armed: Credential) -> None:
     """Save, unless the user was reset or the record is another than the wizard began with."""
-    if store.load(read.uid, read.user) != read or store.resets(read.uid) != resets:
+    if store.load(read.uid, read.user) != read or store.removals(read.uid) != removals:
         raise StoreError(Reason.STALE, f"{read.uid}.json: changed since it was read")
     store.save(armed)
 

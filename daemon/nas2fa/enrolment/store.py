@@ -28,8 +28,8 @@ class AccountStore(Protocol):
     def forget(self, uid: int) -> None:
         """Drop tallies, guesses and recovery marks; used steps stay."""
 
-    def resets(self, uid: int) -> int:
-        """How often this user was reset since the daemon started."""
+    def removals(self, uid: int) -> int:
+        """How often this user's record was removed since the daemon started."""
 
     def mark_born(self, fingerprint: str) -> None:
         """Note that this secret was made just now, so that nobody can have used a code of it."""

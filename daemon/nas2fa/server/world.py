@@ -35,7 +35,7 @@ class StoreWorld:
         self.credentials = credentials
         self.states = state
         self._writer = ThreadPoolExecutor(1, "writer")  # one, so that writes of a record never overtake each other
-        self._resets: Counter[int] = Counter()
+        self._removals: Counter[int] = Counter()
         self._wake = asyncio.Event()
         self._wake.set()  # what an earlier process left in /run alone
         self._waiting: set[int] = set()  # uids whose marks are to be written
@@ -89,18 +89,21 @@ class StoreWorld:
         return self.credentials.save(credential)
 
     def remove(self, uid: int) -> None:
-        """Delete a credential; waits for the disk, so it belongs into the writer's thread."""
+        """Delete a credential; waits for the disk, so it belongs into the writer's thread.
+
+        Counted there as well: a wizard's save runs in the same thread, so it comes wholly before or wholly after.
+        """
+        self._removals[uid] += 1
         self.credentials.remove(uid)
 
     def forget(self, uid: int) -> None:
         """Drop what happened to this user, but for used steps and codes."""
-        self._resets[uid] += 1
         self.states.forget(uid)
         self._wake.set()
 
-    def resets(self, uid: int) -> int:
-        """How often this user was reset since the start: a wizard from before one arms nothing."""
-        return self._resets[uid]
+    def removals(self, uid: int) -> int:
+        """How often this user's record was removed since the start: a wizard from before that arms nothing."""
+        return self._removals[uid]
 
     def mark_born(self, fingerprint: str) -> None:
         """Note that a secret was made just now."""
