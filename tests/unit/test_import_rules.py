@@ -25,7 +25,8 @@ ALLOWED = {
     "login": COMMON | {"login", "factors", "store.records"},
     "enrolment": COMMON | {"enrolment", "login", "factors", "store.records"},
     "control": COMMON | {"control"},
-    "cli": COMMON | {"cli", "control"},
+    "activation": COMMON | {"activation", "control", "config"},
+    "cli": COMMON | {"cli", "control", "activation"},
     "signin": COMMON | {"signin", "control"},
     "server": COMMON
     | {"server", "control", "login", "enrolment", "factors", "store", "clock", "config", "audit", "events"},
@@ -35,6 +36,7 @@ PURE = ("login", "factors", "steps", "errors", "texts", "shown", "store.records"
 IMPURE = {"os", "socket", "time", "logging", "asyncio", "subprocess", "threading", "select", "systemd", "io"}
 OUTSIDE = {
     "cli": {"click", "segno", "systemd"},
+    "activation": {"systemd"},
     "signin": {"pamela"},
     "factors": {"pyotp"},
     "server": {"systemd"},
