@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pwd
+import signal
 import re
 import shutil
 import subprocess
@@ -62,7 +63,10 @@ class Command:
     def spawn(self, *words: str, nobody: bool = False) -> Iterator[pexpect.spawn]:
         """In a terminal of 80x24."""
 
-        def become_nobody() -> None:
+        def prepare() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored, if these tests run in a shell's background
+            if not nobody:
+                return
             os.setgroups([])
             os.setgid(NOBODY.pw_gid)
             os.setuid(NOBODY.pw_uid)
@@ -74,7 +78,7 @@ class Command:
             dimensions=(24, 80),
             encoding="utf-8",
             timeout=20,
-            preexec_fn=become_nobody if nobody else None,
+            preexec_fn=prepare,
         )
         child.delaybeforesend = child.delayafterclose = child.delayafterterminate = None
         try:
