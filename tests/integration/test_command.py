@@ -6,9 +6,9 @@ import contextlib
 import json
 import os
 import pwd
-import signal
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
