@@ -58,6 +58,11 @@ class Paths:
         """The folder of the state that is written at each login."""
         return f"{self.run}/state"
 
+    @property
+    def trial(self) -> str:
+        """There while the second step waits to be confirmed: {"until": CLOCK_BOOTTIME seconds, "uids": […]}."""
+        return f"{self.run}/trial"
+
     def socket(self, name: str) -> str:
         """The socket of that name: login, user, control or signin."""
         return f"{self.run}/{name}.sock"

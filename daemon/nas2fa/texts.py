@@ -46,9 +46,20 @@ def refusal(reason: Reason, attempt: str) -> str:
 
 def locked(seconds: float) -> str:
     """The line for a source that is locked for so many more seconds."""
+    return f"Too many wrong codes. Try again in {_minutes(seconds)}, or ask the administrator to unlock you."
+
+
+def on_trial(seconds: float) -> str:
+    """The line before the prompt of an administrator while `nas2fa system enable` waits to be confirmed."""
+    return (
+        f"Two-step verification is on trial here and switches itself off in {_minutes(seconds)}. "
+        "Keep it: nas2fa system confirm"
+    )
+
+
+def _minutes(seconds: float) -> str:
     minutes = max(1, -int(-seconds // 60))
-    unit = "minute" if minutes == 1 else "minutes"
-    return f"Too many wrong codes. Try again in {minutes} {unit}, or ask the administrator to unlock you."
+    return f"{minutes} minute" if minutes == 1 else f"{minutes} minutes"
 
 
 START_PROMPT = "Get started? Press Enter (Ctrl-C leaves, and changes nothing): "

@@ -37,6 +37,7 @@ def asked_by_stranger(daemon: Running, script: str) -> list[dict]:
 def sample_args(verb: verbs.Verb) -> dict:
     """Arguments that pass the check, for the account of uid 1000."""
     samples = {"uid": 1000, "user": "alice", "uri": "otpauth://totp/x?secret=AAAAAAAAAAAAAAAA", "source": "console"}
+    samples |= {"since": 0}
     return {name: samples[name] for name in verb.args if name in samples}
 
 
@@ -229,3 +230,58 @@ def test_requests_sent_at_once_are_answered_one_after_the_other(daemon: Running)
             link.send(codec.encode({"v": 1, "verb": "health", "args": {}}))
         for _ in range(20):
             assert "done" in codec.decode(link.recv(codec.PACKET_MAX))
+
+
+def accepted(daemon: Running, since: int) -> list[tuple[str, str]]:
+    """Service and source of the logins that `accepted` lists."""
+    with daemon.control() as link:
+        link.send(codec.encode({"v": 1, "verb": "accepted", "args": {"since": since}}))
+        rows: list[tuple[str, str]] = []
+        while "rows" in (message := codec.decode(link.recv(codec.PACKET_MAX))):
+            rows += [(row["service"], row["source"]) for row in message["rows"]]
+        assert message == {"done": {"total": len(rows)}}
+        return rows
+
+
+def test_accepted_lists_logins_that_somebody_came_in_by(daemon: Running) -> None:
+    """Not what proves nothing about coming in again: su, a rehearsal, a wrong code, a login from before."""
+    hellos = {
+        1000: ALICE,
+        1001: Hello("auth", "login", 1001, "bob", tty="tty1"),
+        1002: Hello("auth", "su", 1002, "carol", tty="pts/1", ruser="alice"),
+        1003: replace(ALICE, uid=1003, user="dave"),
+    }
+    for uid, hello in hellos.items():
+        daemon.add(uid, hello.user)
+    started = int(time.clock_gettime(time.CLOCK_BOOTTIME))
+    for uid in (1000, 1001, 1002):
+        assert daemon.login(hellos[uid], b"R" + code().encode())[0] == "allow"
+    daemon.login(hellos[1003], b"R" + wrong().encode())
+    with daemon.control() as link:
+        args = {"uid": 1003, "user": "dave", "rhost": "192.0.2.7"}
+        link.send(codec.encode({"v": 1, "verb": "test", "args": args}))
+        assert "ask" in codec.decode(link.recv(codec.PACKET_MAX))
+        link.send(codec.encode({"answer": code()}))
+        assert codec.decode(link.recv(codec.PACKET_MAX))["done"]["verdict"] == "allow"
+    assert accepted(daemon, started) == [("sshd", "192.0.2.7"), ("login", "console")]
+    assert accepted(daemon, started + 3600) == []
+
+
+def test_an_admin_reads_at_the_prompt_that_it_is_on_trial(daemon: Running) -> None:
+    daemon.add(1000, "alice")
+    until = time.clock_gettime(time.CLOCK_BOOTTIME) + 590
+    note = daemon.root / "run" / "trial"
+    for text, told in (
+        (json.dumps({"until": until, "uids": [0, 1000]}), True),
+        (json.dumps({"until": until, "uids": [0]}), False),
+        (json.dumps({"until": 1.0, "uids": [1000]}), False),
+        ("{", False),
+        ("[]", False),
+    ):
+        note.write_text(text)
+        note.chmod(0o644)
+        packets = daemon.login(ALICE, None)[1]
+        assert (b"on trial here and switches itself off in 10 minutes" in packets[0]) == told
+    note.write_text(json.dumps({"until": until, "uids": [1000]}))
+    note.chmod(0o666)  # somebody else may have written it
+    assert b"on trial" not in daemon.login(ALICE, None)[1][0]

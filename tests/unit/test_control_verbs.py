@@ -106,7 +106,7 @@ def test_unknown_verbs(name) -> None:
 
 
 def _filled(verb, **more):
-    given = {**ALICE, "uri": "otpauth://totp/a", "source": "console", **more}
+    given = {**ALICE, "uri": "otpauth://totp/a", "source": "console", "since": 0, **more}
     return check_args(verb, {name: value for name, value in given.items() if name in verb.args})
 
 

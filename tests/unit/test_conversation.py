@@ -272,6 +272,16 @@ def test_sudo_is_told_what_is_asked_as_it_may_replace_the_prompt() -> None:
     assert len(played.told) == 1
 
 
+def test_an_admin_is_told_that_it_is_on_trial() -> None:
+    world = enrolled()
+    world.trials = {UID: 350.0}
+    played = play(world, SSH, code())
+    assert played.verdict.word == "allow"
+    assert [line for line in played.told if "switches itself off in 6 minutes" in line]
+    assert "nas2fa system confirm" in played.told[0]
+    assert play(world, replace(SSH, phase="decoy"), wrong()).told == played.told  # as a real login would
+
+
 def test_no_answer_gets_into_trace_repr_or_text() -> None:
     world = enrolled()
     typed = wrong()

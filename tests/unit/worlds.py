@@ -55,6 +55,7 @@ class MemoryWorld:
     lost_marks: Reason | None = None
     disk: bool = True  # what Durable comes back with
     the_rules: Rules = RULES
+    trials: dict[int, float] = field(default_factory=dict)  # uid -> seconds left
 
     def rules(self) -> Rules:
         return self.the_rules
@@ -81,6 +82,9 @@ class MemoryWorld:
         name = authenticator.secret.fingerprint()
         used = state.used.get(name)
         return floor_step(used, self.began, at, authenticator.period, totp.WINDOW, born=name in self.born)
+
+    def trial(self, uid: int, boot: float) -> float:
+        return self.trials.get(uid, 0.0)
 
     def save(self, credential: Credential) -> Credential:
         if self.credentials.get(credential.uid, Credential(0, "")).version != credential.version:

@@ -117,6 +117,7 @@ _TABLE = (
     Verb("user.unlock", _ROOT, _user()),
     Verb("user.rename", _ROOT, _user()),
     Verb("explain", _ROOT, {"attempt": Arg(str, "", most=64), "limit": Arg(int, 20, least=1, most=1000)}),
+    Verb("accepted", _ROOT, {"since": Arg(int, most=2**40)}),
     Verb(
         "repair",
         _ROOT,

@@ -57,6 +57,9 @@ class World(Protocol):
     def put(self, uid: int, state: UserState) -> None:
         """Keep a state that was computed outside update."""
 
+    def trial(self, uid: int, boot: float) -> float:
+        """Seconds until the second step switches itself off, for an admin who has not confirmed it; else 0."""
+
     def floor(self, authenticator: Authenticator, state: UserState, at: Instant, /) -> int:
         """The last step of this authenticator that counts as used at this moment (clock/floor.py)."""
 
@@ -77,6 +80,7 @@ class Attempt:
     hello: Hello
     peer_is_root: bool
     began: Instant
+    login: bool = True  # False: asked on the control socket, where nobody gets in by it
     source: Source = NAMED
     trace: list[str] = field(default_factory=list)
     outcome: Outcome | None = None
@@ -114,7 +118,7 @@ def _auth(attempt: Attempt, world: World) -> Flow:
         attempt.note(f"locked: {lock.reason}, {lock.seconds:.0f} s left")
         world.update(credential.uid, attempt.hello.user, _refused(attempt.source))
         return (yield from _refuse(attempt, "locked", lock.reason, lock.seconds))
-    answer = yield from _ask(attempt.hello)
+    answer = yield from _ask(attempt, world)
     return (yield from _answered(attempt, world, credential, answer))
 
 
@@ -180,7 +184,7 @@ def _split(attempt: Attempt, world: World) -> Flow:
 def _decoy(attempt: Attempt, world: World) -> Flow:
     """After a wrong password: ask as a real login would, verify nothing, count nothing, deny."""
     if attempt.hello.uid is None or _policy(attempt, world)[1].action is Action.CODE:
-        yield from _ask(attempt.hello)
+        yield from _ask(attempt, world)
     return Verdict("deny", Reason.DECOY)
 
 
@@ -211,7 +215,11 @@ def _policy(attempt: Attempt, world: World) -> tuple[Credential, Decision]:
     return credential, decision
 
 
-def _ask(hello: Hello) -> Generator[Step, Reply, Answer]:
+def _ask(attempt: Attempt, world: World) -> Generator[Step, Reply, Answer]:
+    hello = attempt.hello
+    left = world.trial(hello.uid, attempt.began.boot) if hello.uid is not None else 0.0
+    if left > 0:
+        yield Tell(texts.on_trial(left))
     if hello.service in PROMPT_REPLACING_SERVICES:
         yield Tell(texts.CODE_HINT)
     answer = yield Ask(texts.CODE_PROMPT)

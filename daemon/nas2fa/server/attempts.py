@@ -16,7 +16,7 @@ from nas2fa.clock.now import now
 from nas2fa.errors import Reason
 from nas2fa.login.conversation import Attempt, Flow, Verdict, World, converse
 from nas2fa.login.protocol import Hello
-from nas2fa.login.source import source_of
+from nas2fa.login.source import CONSOLE, source_of
 from nas2fa.server.accepting import defect
 from nas2fa.shown import shown
 
@@ -62,6 +62,23 @@ class Ended:
             "reason": str(self.verdict.reason),
         }
 
+    @property
+    def by_a_door(self) -> bool:
+        """True for a login by ssh or at the console; su, sudo and rehearsals need somebody who is in already."""
+        attempt = self.attempt
+        ssh = attempt.hello.service == "sshd" and bool(attempt.hello.rhost)
+        return attempt.login and attempt.peer_is_root and (ssh or attempt.source == CONSOLE)
+
+    def entry(self) -> dict[str, Any]:
+        """For the verb `accepted`."""
+        return {
+            "user": shown(self.attempt.hello.user),
+            "uid": self.attempt.hello.uid,
+            "service": shown(self.attempt.hello.service),
+            "source": shown(self.attempt.source.key),
+            "boot": self.attempt.began.boot,
+        }
+
     def whole(self) -> Mapping[str, Any]:
         """The row and the trace of its decision."""
         return {**self.row(), "trace": list(self.attempt.trace)}
@@ -77,9 +94,15 @@ class Attempts:
         self._free: deque[float] = deque(maxlen=FREE_MOST)  # CLOCK_BOOTTIME of the latest free records
         self._flooded = False
 
-    def run(self, hello: Hello, peer_is_root: bool, attempt_id: str | None = None) -> Flow:
-        """The conversation for this hello, recorded however it ends. `attempt_id`: of `new_id`, if it must be known."""
-        attempt = Attempt(attempt_id or new_id(), hello, peer_is_root, now())
+    def run(self, hello: Hello, peer_is_root: bool) -> Flow:
+        """The conversation for this hello, recorded however it ends."""
+        return self._recorded(Attempt(new_id(), hello, peer_is_root, now()))
+
+    def rehearse(self, hello: Hello, peer_is_root: bool, attempt_id: str) -> Flow:
+        """The same on the control socket, where nobody gets in by it. `attempt_id`: of `new_id`."""
+        return self._recorded(Attempt(attempt_id, hello, peer_is_root, now(), login=False))
+
+    def _recorded(self, attempt: Attempt) -> Flow:
         try:
             verdict = yield from converse(attempt, self._world)
         except GeneratorExit:
@@ -103,6 +126,10 @@ class Attempts:
     def find(self, attempt_id: str) -> Ended | None:
         """The attempt of that id, when it is still in memory."""
         return next((e for e in (*self._ended, *self._own) if e.attempt.id == attempt_id), None)
+
+    def accepted(self, since: float) -> list[Ended]:
+        """Logins by ssh or at the console that began after `since` (CLOCK_BOOTTIME) and passed with a code."""
+        return [e for e in self._ended if e.attempt.began.boot >= since and e.verdict.word == "allow" and e.by_a_door]
 
     def latest(self, limit: int) -> list[Ended]:
         """The latest attempts, newest first."""

@@ -93,7 +93,7 @@ class Daemon:
         """Listen until SIGTERM; SIGHUP reads the configuration again."""
         settings, fault = config.load(self._paths)
         marks = Marks(self._paths)
-        world = StoreWorld(settings, _credentials(self._paths, marks), _state(self._paths, marks))
+        world = StoreWorld(self._paths, settings, _credentials(self._paths, marks), _state(self._paths, marks))
         attempts = Attempts(world)
         logins = Logins(world, attempts)
         desk = Desk(world, attempts, lambda: len(logins), fault, time.time())

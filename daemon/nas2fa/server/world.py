@@ -18,6 +18,8 @@ from nas2fa.factors.totp import WINDOW
 from nas2fa.login.conversation import Rules
 from nas2fa.login.lockout import Limits
 from nas2fa.login.source import Console
+from nas2fa.paths import Paths
+from nas2fa.server import trial
 from nas2fa.store.credentials import Credentials
 from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 from nas2fa.store.state import State
@@ -30,7 +32,8 @@ T = TypeVar("T")
 class StoreWorld:
     """The World of login/conversation.py over real files. All methods but `durable` and `off_loop` run on the loop."""
 
-    def __init__(self, config: Config, credentials: Credentials, state: State) -> None:
+    def __init__(self, paths: Paths, config: Config, credentials: Credentials, state: State) -> None:
+        self._paths = paths
         self.config = config
         self.credentials = credentials
         self.states = state
@@ -77,6 +80,10 @@ class StoreWorld:
         """Keep a state: memory and /run now, the disk behind the verdict."""
         self.states.put(uid, state)
         self._wake.set()
+
+    def trial(self, uid: int, boot: float) -> float:
+        """Seconds until the second step switches itself off, when this admin has to confirm it; else 0."""
+        return trial.seconds_left(self._paths.trial, uid, boot)
 
     def floor(self, authenticator: Authenticator, state: UserState, at: Instant) -> int:
         """The last step that counts as used (clock/floor.py); what was made in this state's life has only its own."""

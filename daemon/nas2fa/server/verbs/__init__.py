@@ -1,0 +1,32 @@
+"""The verbs of the control socket, each a few lines between the table (control/verbs.py) and a use case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from nas2fa.server.peers import Peer
+from nas2fa.server.verbs import box, own, users
+from nas2fa.server.verbs.desk import Act, Args, Desk
+
+__all__ = ["VERBS", "Desk"]
+
+VERBS: Final[Mapping[str, Callable[[Desk, Peer, Args], Act | dict[str, Any]]]] = {
+    "status": own.status,
+    "test": own.test,
+    "setup": own.set_up,
+    "disable": own.disable,
+    "recovery-codes": own.recovery_codes,
+    "signin.verified": own.signin_verified,
+    "user.list": users.user_list,
+    "user.show": users.user_show,
+    "user.add": users.user_add,
+    "user.invite": users.user_invite,
+    "user.reset": users.user_reset,
+    "user.unlock": users.user_unlock,
+    "user.rename": users.user_rename,
+    "explain": box.explain,
+    "accepted": box.accepted,
+    "repair": box.repair,
+    "health": box.health,
+}

@@ -1,0 +1,102 @@
+"""What people do about their own account; root does it for anybody."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Generator
+from typing import Any, Final
+
+from nas2fa import audit
+from nas2fa.clock.now import now
+from nas2fa.enrolment import setup
+from nas2fa.enrolment.proof import check_proof
+from nas2fa.errors import Reason, RequestError
+from nas2fa.login.conversation import Verdict
+from nas2fa.login.protocol import Hello
+from nas2fa.server import views
+from nas2fa.server.attempts import new_id
+from nas2fa.server.peers import Peer
+from nas2fa.server.verbs.desk import Act, Args, Desk, clock, named
+
+OWN_SERVICE: Final = "nas2fa"  # what the journal calls a code asked by the command itself
+
+
+def status(desk: Desk, peer: Peer, args: Args) -> dict[str, Any]:
+    """The own account, or any for root."""
+    credential = desk.world.load(args["uid"], args["user"] if peer.is_root else None)
+    return views.status(named(credential, args), desk.world.state(args["uid"]), now())
+
+
+def test(desk: Desk, peer: Peer, args: Args) -> Act:
+    """The real decision without logging in; a right code is used up by it."""
+    rhost = args["rhost"] if peer.is_root else ""
+    verdict, attempt = yield from _converse(desk, peer, args, args["service"], rhost)
+    reason = verdict.reason
+    if reason is Reason.FUTURE and not peer.is_root:
+        reason = Reason.WRONG  # else a guesser would know which code to try in two minutes
+    return {"verdict": verdict.word, "reason": str(reason), "attempt": attempt}
+
+
+def set_up(desk: Desk, peer: Peer, args: Args) -> Act:
+    """The wizard."""
+    uid, user, moment = args["uid"], args["user"], now()
+    if not peer.is_root:
+        signed_in = desk.tokens.look(args["token"], uid, moment)
+        user = signed_in.user
+        credential = desk.world.load(uid, user)
+        check_proof(credential, signed_in.source, args["invite"], desk.world.config.enroll_from, moment)
+        desk.tokens.use(args["token"])
+    config = desk.world.config
+    new = setup.NewKey(
+        args["algorithm"] or config.algorithm,
+        args["digits"] or config.digits,
+        args["period"] or config.period,
+        args["label"],
+        args["issuer"] or config.issuer or socket.gethostname(),
+    )
+
+    def saved() -> None:
+        audit.emit(audit.Event.ENROLLED, user=user, uid=uid, by=peer.uid)
+
+    return (yield from setup.set_up(desk.world, uid, user, new, clock(), moment, saved))
+
+
+def disable(desk: Desk, peer: Peer, args: Args) -> Act:
+    """Switch the second step off, with a fresh code."""
+    user = yield from _fresh_code(desk, peer, args)
+    done = yield from setup.disable(desk.world, args["uid"])
+    audit.emit(audit.Event.DISABLED, user=user, uid=args["uid"], by=peer.uid)
+    return done
+
+
+def recovery_codes(desk: Desk, peer: Peer, args: Args) -> Act:
+    """A new set, with a fresh code."""
+    user = yield from _fresh_code(desk, peer, args)
+
+    def saved() -> None:
+        audit.emit(audit.Event.RECOVERY_NEW, user=user, uid=args["uid"], by=peer.uid)
+
+    return (yield from setup.new_recovery_codes(desk.world, args["uid"], user, saved))
+
+
+def signin_verified(desk: Desk, peer: Peer, args: Args) -> dict[str, Any]:
+    """nas2fa-signin says that this user's password was right just now."""
+    token = desk.tokens.issue(args["uid"], args["user"], args["source"], now())
+    return {"token": token, "seconds": 120}
+
+
+def _converse(desk: Desk, peer: Peer, args: Args, service: str, rhost: str) -> Generator[Any, Any, tuple[Verdict, str]]:
+    user, attempt = args["user"] if peer.is_root else desk.world.own_name(args["uid"]), new_id()
+    hello = Hello("auth", service, args["uid"], user, rhost=rhost)
+    verdict = yield from desk.attempts.rehearse(hello, peer.is_root, attempt)
+    return verdict, attempt
+
+
+def _fresh_code(desk: Desk, peer: Peer, args: Args) -> Generator[Any, Any, str]:
+    """A code typed in this very request; returns the canonical name. No exemption stands in for it."""
+    verdict, _ = yield from _converse(desk, peer, args, OWN_SERVICE, "")
+    if verdict.word == "pass":
+        raise RequestError(Reason.NOT_ENROLLED, "Two-step verification is not set up.")
+    if verdict.word != "allow":
+        raise RequestError(Reason.REFUSED, "Nothing was changed.")
+    return str(args["user"]) if peer.is_root else desk.world.load(args["uid"], None).user
