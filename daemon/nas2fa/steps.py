@@ -65,11 +65,26 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
+class InGroups:
+    """Of these groups those the user is in, says the name service where the login runs; is sent a frozenset of names.
+
+    Only for a peer that is root, as PasswordVersion. An answer that is not one has a ProtocolError thrown in.
+    """
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordVersion:
+    """The password the user has now; is sent a text that is new with each change, "" when that cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
 class OffLoop:
     """Blocking work for a thread; is sent what it returned, or has thrown into it what it raised."""
 
     work: Callable[[], Any]
 
 
-Step: TypeAlias = Ask | Tell | Show | Durable | Cut | OffLoop
-Reply: TypeAlias = Any  # Answer for Ask, bool for Durable, the work's result for OffLoop, None for the others
+Step: TypeAlias = Ask | Tell | Show | Durable | Cut | InGroups | PasswordVersion | OffLoop
+Reply: TypeAlias = Any  # what the step says it is sent

@@ -105,5 +105,29 @@ def test_verdicts_and_split() -> None:
             protocol.encode_split(digits)
 
 
+@given(st.lists(st.text(st.characters(blacklist_characters="\0:"), min_size=1, max_size=20), min_size=1, max_size=64))
+def test_groups_are_asked_for_by_name(names: list[str]) -> None:
+    packet = protocol.encode_groups(names)
+    assert packet[:1] == b"g"
+    assert packet[1:].decode("utf-8", "surrogateescape").split(":") == names
+
+
+@pytest.mark.parametrize(
+    "names", [[], [""], ["wheel", ""], ["a:b"], ["a\0"], ["a"] * 65, ["x" * 4096]], ids=lambda names: str(names)[:20]
+)
+def test_names_that_are_no_groups_or_too_many_are_not_asked_for(names: list[str]) -> None:
+    with pytest.raises(ValueError, match="group"):
+        protocol.encode_groups(names)
+
+
+def test_facts_about_the_user() -> None:
+    assert decode(b"G010") == protocol.Groups((False, True, False))
+    assert decode(b"K$y$j9T$salt$") == protocol.PasswordVersion("$y$j9T$salt$")
+    assert decode(b"K") == protocol.PasswordVersion("")
+    for packet in (b"G", b"G2", b"G0 1", b"G01\0", b"G" + b"0" * 65):
+        with pytest.raises(ProtocolError):
+            decode(packet)
+
+
 def test_reply_is_not_in_its_repr() -> None:
     assert "123456" not in repr(decode(b"R123456"))

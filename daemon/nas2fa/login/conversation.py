@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from nas2fa import texts
-from nas2fa.errors import Reason, StoreError
+from nas2fa.errors import ProtocolError, Reason, StoreError
 from nas2fa.factors import recovery
 from nas2fa.login.judgement import Outcome, codes_per_try, judge
 from nas2fa.login.lockout import Limits, count_failure, count_refused, standing
@@ -100,8 +100,8 @@ def converse(attempt: Attempt, world: World) -> Flow:
     attempt.note(f"source: {attempt.source.key} (budget: {attempt.source.purse})")
     try:
         verdict = yield from _PHASES[attempt.hello.phase](attempt, world)
-    except StoreError as error:
-        attempt.note(f"store: {error.text}")
+    except (StoreError, ProtocolError) as error:
+        attempt.note(f"not known: {error.text}")
         verdict = yield from _refuse(attempt, "unavailable", error.reason)
     attempt.note(f"verdict: {verdict.word} ({verdict.reason})")
     return verdict

@@ -5,6 +5,7 @@ Invariant: any bytes give a message or a ProtocolError, never another exception.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -17,7 +18,9 @@ TELL_MAX: Final = 4000  # bytes
 STEPS_MAX: Final = 32  # packets of the daemon per call: PAM_MAX_NUM_MSG
 NAME_MAX: Final = 256  # bytes of a user name
 UID_MAX: Final = 2**32 - 2  # (uid_t)-1 is no user
+GROUPS_MAX: Final = 64  # names of groups asked about at once
 VERSION: Final = b"1"
+ASK_PASSWORD_VERSION: Final = b"k"
 
 PHASES: Final = frozenset({"auth", "account", "guard", "split", "decoy"})
 WORDS: Final = frozenset({"allow", "deny", "locked", "expired", "unavailable", "pass", "ignore"})
@@ -55,7 +58,21 @@ class CouldNotRelay:
     """The application could not relay the question."""
 
 
-Incoming: TypeAlias = Hello | Reply | PasswordRepeated | CouldNotRelay
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """For each group name of the question, in its order, whether the user is in it."""
+
+    member: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordVersion:
+    """The stored password without its hash; "" when there is none or it cannot be told."""
+
+    text: str
+
+
+Incoming: TypeAlias = Hello | Reply | PasswordRepeated | CouldNotRelay | Groups | PasswordVersion
 
 
 def decode(packet: bytes) -> Incoming:
@@ -67,6 +84,10 @@ def decode(packet: bytes) -> Incoming:
         return _hello(body)
     if kind == b"R":
         return Reply(body.decode("utf-8", "surrogateescape"))
+    if kind == b"G":
+        return _groups(body)
+    if kind == b"K":
+        return PasswordVersion(body.decode("utf-8", "surrogateescape"))
     if body:
         raise ProtocolError("a body where none belongs")
     if kind == b"P":
@@ -74,6 +95,12 @@ def decode(packet: bytes) -> Incoming:
     if kind == b"X":
         return CouldNotRelay()
     raise ProtocolError("unknown packet type")
+
+
+def _groups(body: bytes) -> Groups:
+    if not body or len(body) > GROUPS_MAX or body.strip(b"01"):
+        raise ProtocolError("not one 0 or 1 for each group")
+    return Groups(tuple(digit == ord("1") for digit in body))
 
 
 def _hello(body: bytes) -> Hello:
@@ -122,6 +149,16 @@ def encode_split(digits: int) -> bytes:
     if not 6 <= digits <= 8:
         raise ValueError("a code has 6 to 8 digits")
     return b"t%d" % digits
+
+
+def encode_groups(names: Sequence[str]) -> bytes:
+    """The question which of these groups the user is in. ValueError for names that do not fit (`nas2fa.toml`)."""
+    packet = b"g" + ":".join(names).encode("utf-8", "surrogateescape")
+    if not 0 < len(names) <= GROUPS_MAX or len(packet) > PACKET_MAX:
+        raise ValueError("too many groups, or none")
+    if any(not name or ":" in name or "\0" in name for name in names):
+        raise ValueError("not the name of a group")
+    return packet
 
 
 def encode_verdict(word: str) -> bytes:

@@ -18,10 +18,11 @@ from nas2fa.server.accepting import receive, send
 from nas2fa.server.attempts import Attempts
 from nas2fa.server.peers import Peer, Places, peer_of
 from nas2fa.server.world import StoreWorld
-from nas2fa.steps import Answer, Ask, Cut, Durable, Step, Tell
+from nas2fa.steps import Answer, Ask, Cut, Durable, InGroups, PasswordVersion, Reply, Step, Tell
 
 HELLO_SECONDS: Final = 5.0  # for the first packet; the module sends it at once
 SEND_SECONDS: Final = 5.0
+FACT_SECONDS: Final = 10.0  # for what the module asks a name service, which may be a slow directory
 WAIT_SECONDS: Final = 3.0  # a slow disk: after this long the person is told to wait (the module gives 5 s a packet)
 WAITS_MAX: Final = 8  # and after so many the write has failed
 
@@ -103,19 +104,24 @@ class Logins:
 
     async def _pump(self, connection: socket.socket, flow: Flow) -> None:
         """Carry steps out and answers in until the verdict. A peer that leaves ends its conversation."""
-        reply: Answer | bool | None = None
+        reply: Reply = None
+        breach: ProtocolError | None = None
         try:
             for _ in range(protocol.STEPS_MAX):
                 try:
-                    step = flow.send(reply)
+                    step = flow.send(reply) if breach is None else flow.throw(breach)
                 except StopIteration as end:
                     await send(connection, protocol.encode_verdict(end.value.word), SEND_SECONDS)
                     return
-                reply = await self._carry(connection, step)
+                reply = breach = None
+                try:
+                    reply = await self._carry(connection, step)
+                except ProtocolError as error:
+                    breach = error
         finally:
             flow.close()
 
-    async def _carry(self, connection: socket.socket, step: Step) -> Answer | bool | None:
+    async def _carry(self, connection: socket.socket, step: Step) -> Reply:
         match step:
             case Ask():
                 await send(connection, protocol.encode_step(step), SEND_SECONDS)
@@ -128,7 +134,28 @@ class Logins:
                 return None
             case Durable(uid):
                 return await self._durable(connection, uid)
+            case InGroups(names):
+                fact = await self._fact(connection, protocol.encode_groups(names))
+                if isinstance(fact, protocol.Groups) and len(fact.member) == len(names):
+                    return frozenset(name for name, member in zip(names, fact.member, strict=True) if member)
+                raise ProtocolError("the module did not tell the groups")
+            case PasswordVersion():
+                fact = await self._fact(connection, protocol.ASK_PASSWORD_VERSION)
+                if isinstance(fact, protocol.PasswordVersion):
+                    return fact.text
+                raise ProtocolError("the module did not tell the version of the password")
         raise TypeError(f"no such step on the login socket: {type(step).__name__}")
+
+    async def _fact(self, connection: socket.socket, question: bytes) -> protocol.Incoming:
+        """What the module says of the user. ProtocolError when it cannot; a peer that left is a ConnectionError."""
+        await send(connection, question, SEND_SECONDS)
+        try:
+            packet = await receive(connection, protocol.PACKET_MAX, FACT_SECONDS)
+        except TimeoutError:
+            raise ProtocolError("the module's name service took too long") from None
+        if not packet:
+            raise ConnectionResetError
+        return protocol.decode(packet)
 
     async def _answer(self, connection: socket.socket) -> Answer:
         try:
