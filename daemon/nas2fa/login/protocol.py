@@ -153,7 +153,7 @@ def encode_split(digits: int) -> bytes:
 
 def encode_groups(names: Sequence[str]) -> bytes:
     """The question which of these groups the user is in. ValueError for names that do not fit (`nas2fa.toml`)."""
-    packet = b"g" + ":".join(names).encode("utf-8", "surrogateescape")
+    packet = b"g" + ":".join(names).encode()
     if not 0 < len(names) <= GROUPS_MAX or len(packet) > PACKET_MAX:
         raise ValueError("too many groups, or none")
     if any(not name or ":" in name or "\0" in name for name in names):
