@@ -1,0 +1,128 @@
+"""What sshd does with its configuration: the values in force as sshd itself tells them, and where they come from."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from nas2fa.activation.system import System
+
+CONFIG = "/etc/ssh/sshd_config"
+PROGRAM = "/usr/sbin/sshd"
+INCLUDES = 16  # sshd_config(5): files may include each other this deep
+ALIASES = {  # older names that mean the same, in lower case
+    "challengeresponseauthentication": "kbdinteractiveauthentication",
+    "skeyauthentication": "kbdinteractiveauthentication",
+}
+
+
+class SshdError(Exception):
+    """sshd refuses its configuration, or cannot run; the text is sshd's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of the configuration. `match`: the criteria of the Match block that it stands in, None outside."""
+
+    keyword: str  # in lower case, the newer name
+    value: str
+    file: str
+    line: int
+    match: str | None = None
+
+    @property
+    def where(self) -> str:
+        """`file:line`, for a person."""
+        return f"{self.file}:{self.line}"
+
+
+def installed(system: System) -> bool:
+    """Whether this box has an OpenSSH server."""
+    return system.path(PROGRAM).exists()
+
+
+def effective(system: System, user: str | None = None, address: str | None = None) -> Mapping[str, list[str]]:
+    """The values in force, all those of one keyword in a list; for one login when `user` or `address` is given.
+
+    Keywords are in lower case. Match blocks count only for a login. Raises SshdError.
+    """
+    command = ["sshd", "-T"]
+    if user is not None or address is not None:
+        place = address or "192.0.2.1"  # TEST-NET-1: an address from elsewhere, where a Match block asks for one
+        command += ["-C", f"user={user or 'nobody'},host={place},addr={place},laddr=127.0.0.1,lport=22,rdomain="]
+    ran = system.run(command)
+    if ran.status != 0:
+        raise SshdError(ran.err.strip() or f"sshd -T ended with status {ran.status}")
+    values: dict[str, list[str]] = {}
+    for line in ran.out.splitlines():
+        keyword, _, value = line.partition(" ")
+        values.setdefault(keyword.lower(), []).append(value)
+    return values
+
+
+def winner(system: System, keyword: str) -> tuple[str, int] | None:
+    """File and line whose value of `keyword` is the one in force outside of Match blocks; None: sshd's default.
+
+    sshd takes the first value it reads, included files in their place.
+    """
+    name = _name(keyword)
+    for setting in settings(system):
+        if setting.keyword == name and setting.match is None:
+            return setting.file, setting.line
+    return None
+
+
+def settings(system: System) -> Iterator[Setting]:
+    """All lines of the configuration in the order in which sshd reads them, with those of included files."""
+    yield from _read(system, CONFIG, None, 0)
+
+
+def _read(system: System, file: str, outer: str | None, level: int) -> Iterator[Setting]:
+    """The lines of one file. A Match block ends with its file, and holds for what it includes."""
+    match = outer
+    for number, text in enumerate((system.read(file) or "").splitlines(), start=1):
+        keyword, value = _split(text)
+        if not keyword:
+            continue
+        if keyword == "match":
+            match = outer if value.lower() == "all" else _both(outer, value)
+        elif keyword == "include":
+            if level < INCLUDES:
+                for name in _files(system, value):
+                    yield from _read(system, name, match, level + 1)
+        else:
+            yield Setting(keyword, value, file, number, match)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Keyword and value of a line: `Keyword value`, `Keyword=value`; both empty for a comment."""
+    text = text.strip()
+    if not text or text.startswith("#"):
+        return "", ""
+    end = next((at for at, char in enumerate(text) if char in " \t="), len(text))
+    return _name(text[:end].strip('"')), text[end:].lstrip(" \t").removeprefix("=").strip()
+
+
+def _name(keyword: str) -> str:
+    return ALIASES.get(keyword.lower(), keyword.lower())
+
+
+def _both(outer: str | None, value: str) -> str:
+    return value if outer is None else f"{outer}, {value}"
+
+
+def _files(system: System, patterns: str) -> list[str]:
+    """The files that an Include line names, in sshd's order: pattern by pattern, each sorted bytewise."""
+    try:
+        words = shlex.split(patterns, comments=True)
+    except ValueError:
+        words = patterns.split()
+    found: list[str] = []
+    for word in words:
+        pattern = word if word.startswith("/") else f"/etc/ssh/{word}"
+        names = sorted(glob.glob(system.root + pattern), key=os.fsencode)
+        found += [name.removeprefix(system.root) for name in names]
+    return found

@@ -1,0 +1,101 @@
+"""PAM files as libpam reads them, on the texts that Debian ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from nas2fa.activation import stacks
+from nas2fa.activation.system import System
+
+COMMON_AUTH = """\
+# here are the per-package modules (the "Primary" block)
+auth	[success=1 default=ignore]	pam_unix.so nullok
+# here's the fallback if no module succeeds
+auth	requisite			pam_deny.so
+auth	required			pam_permit.so
+# and here are more per-package modules (the "Additional" block)
+auth	requisite	pam_nas2fa.so
+"""
+SU = """\
+auth       sufficient pam_rootok.so
+# auth       required   pam_wheel.so
+session       required   pam_env.so readenv=1
+@include common-auth
+@include common-account
+"""
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> System:
+    (tmp_path / "etc/pam.d").mkdir(parents=True)
+    (tmp_path / "usr/lib/pam.d").mkdir(parents=True)
+    write(tmp_path, "common-auth", COMMON_AUTH)
+    write(tmp_path, "common-account", "account required pam_unix.so\n")
+    write(tmp_path, "other", "@include common-auth\n@include common-account\n")
+    return System(str(tmp_path))
+
+
+def write(root: Path, name: str, text: str, folder: str = "etc/pam.d") -> None:
+    (root / folder / name).write_text(text)
+
+
+def modules(box: System, service: str, kind: str = "auth") -> list[str]:
+    return [line.module for line in stacks.flatten(box, service, kind)]
+
+
+def test_debians_include_is_flattened_with_file_and_number(box: System) -> None:
+    write(Path(box.root), "su", SU)
+    found = stacks.flatten(box, "su", "auth")
+    assert [(line.module, line.where) for line in found] == [
+        ("pam_rootok.so", "/etc/pam.d/su:1"),
+        ("pam_unix.so", "/etc/pam.d/common-auth:2"),
+        ("pam_deny.so", "/etc/pam.d/common-auth:4"),
+        ("pam_permit.so", "/etc/pam.d/common-auth:5"),
+        ("pam_nas2fa.so", "/etc/pam.d/common-auth:7"),
+    ]
+    assert found[1].control == "[success=1 default=ignore]"
+    assert found[1].arguments == ("nullok",)
+    assert [line.ours for line in found] == [False, False, False, False, True]
+    assert str(found[1]) == "auth [success=1 default=ignore] pam_unix.so nullok"
+    assert modules(box, "su", "account") == ["pam_unix.so"]
+
+
+def test_a_service_without_lines_of_a_kind_has_those_of_other(box: System) -> None:
+    write(Path(box.root), "passwd", "@include common-password\n")
+    write(Path(box.root), "common-password", "password required pam_unix.so\n")
+    assert modules(box, "passwd") == modules(box, "other") == modules(box, "no-such-service")
+
+
+def test_a_file_in_etc_hides_the_vendors(box: System) -> None:
+    write(Path(box.root), "polkit-1", "@include common-auth\n", "usr/lib/pam.d")
+    assert modules(box, "polkit-1")[-1] == "pam_nas2fa.so"
+    write(Path(box.root), "polkit-1", "auth required pam_unix.so\n")
+    assert modules(box, "polkit-1") == ["pam_unix.so"]
+
+
+def test_include_takes_one_kind_and_substack_goes_deeper(box: System) -> None:
+    write(Path(box.root), "cockpit", "auth substack common-auth\nauth optional pam_x.so\naccount include both\n")
+    write(Path(box.root), "both", "auth required pam_a.so\naccount required pam_b.so\n")
+    found = stacks.flatten(box, "cockpit", "auth")
+    assert [(line.form, line.depth) for line in found] == [("substack", 0), *[("module", 1)] * 4, ("module", 0)]
+    assert modules(box, "cockpit", "account") == ["pam_b.so"]
+
+
+def test_spellings_of_one_line(box: System) -> None:
+    text = "  -AUTH Required \\\n  /lib/security/pam_unix.so [a b] try=1 # why\n\n#auth required pam_no.so\n"
+    write(Path(box.root), "odd", text)
+    (line,) = stacks.flatten(box, "odd", "auth")
+    assert (line.module, line.arguments, line.number) == ("pam_unix.so", ("a b", "try=1"), 1)
+
+
+def test_what_libpam_cannot_read_is_broken(box: System) -> None:
+    write(Path(box.root), "bad", "auth include nowhere\nauth required\nauht required pam_unix.so\nauth include bad\n")
+    assert {line.form for line in stacks.flatten(box, "bad", "auth")} == {"broken"}
+
+
+def test_services_are_no_leftovers_and_no_parts(box: System) -> None:
+    for name in ("sshd", "sshd.dpkg-dist", "sshd~", "sshd.ucf-old", "common-session"):
+        write(Path(box.root), name, "")
+    write(Path(box.root), "polkit-1", "", "usr/lib/pam.d")
+    assert stacks.services(box) == ["other", "polkit-1", "sshd"]
