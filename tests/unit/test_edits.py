@@ -54,8 +54,10 @@ def test_a_stack_without_a_line_to_go_before_gets_ours_at_its_end() -> None:
 
 
 def test_a_recipe_goes_before_the_password() -> None:
-    new = one_field_stack("#%PAM-1.0\nauth required pam_listfile.so\n@include common-auth\n", "# why\n\nauth a.so split\n")
-    assert lines(new, "auth") == ["auth a.so split", "auth required pam_listfile.so", "@include common-auth"]
+    vsftpd = "auth required pam_listfile.so\n@include common-auth\n"
+    new = one_field_stack(vsftpd, "# why\n\nauth a.so split\n")
+    assert lines(new, "auth") == ["auth required pam_listfile.so", "auth a.so split", "@include common-auth"]
+    assert lines(one_field_stack("auth b.so\n", "auth a.so split\n"), "auth") == ["auth a.so split", "auth b.so"]
 
 
 def test_the_drop_in_says_what_is_then_looked_for() -> None:

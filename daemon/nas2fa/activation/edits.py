@@ -13,8 +13,9 @@ from enum import StrEnum
 
 BEGIN, END = "# nas2fa BEGIN", "# nas2fa END"
 
-_AUTH = re.compile(r"^(@include\s+common-auth\b|-?auth\s)", re.MULTILINE)
-_ACCOUNT = re.compile(r"^(@include\s+common-account\b|-?account\s)", re.MULTILINE)
+# Lines of the admin's own before the password (pam_listfile, pam_faillock) stay before ours; nothing of the account kind does.
+_AUTH = (re.compile(r"^@include\s+common-auth\b", re.MULTILINE), re.compile(r"^-?auth\s", re.MULTILINE))
+_ACCOUNT = (re.compile(r"^(@include\s+common-account\b|-?account\s)", re.MULTILINE),)
 _OURS = re.compile(r"^[^#\n]*\bpam_nas2fa\.so\b", re.MULTILINE)
 
 
@@ -61,7 +62,11 @@ def drop_in(keys: Keys, exempt: Sequence[KeyOnly] = ()) -> str:
 
 def in_force(keys: Keys) -> dict[str, tuple[str, ...]]:
     """What `sshd -T` has to say for anybody who is not exempt: the keyword in lower case, and its words."""
-    wanted = {"kbdinteractiveauthentication": ("yes",), "passwordauthentication": ("no",), "usepam": ("yes",)}
+    wanted: dict[str, tuple[str, ...]] = {
+        "kbdinteractiveauthentication": ("yes",),
+        "passwordauthentication": ("no",),
+        "usepam": ("yes",),
+    }
     return wanted if keys is Keys.GUARD else {**wanted, "authenticationmethods": tuple(_METHODS.split())}
 
 
@@ -85,9 +90,9 @@ def has_own_lines(text: str) -> bool:
     return _OURS.search(text) is not None
 
 
-def _before(anchor: re.Pattern[str], text: str, lines: Sequence[str]) -> str:
-    """`text` with a marked block before the first line that `anchor` finds; at the end where there is none."""
-    found = anchor.search(text)
+def _before(anchors: Sequence[re.Pattern[str]], text: str, lines: Sequence[str]) -> str:
+    """`text` with a marked block before the first line that the first fitting anchor finds; without one at the end."""
+    found = next(filter(None, (anchor.search(text) for anchor in anchors)), None)
     if found is None and text and not text.endswith("\n"):
         text += "\n"
     place = found.start() if found else len(text)
