@@ -8,7 +8,6 @@ import os
 import pwd
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -63,10 +62,7 @@ class Command:
     def spawn(self, *words: str, nobody: bool = False) -> Iterator[pexpect.spawn]:
         """In a terminal of 80x24."""
 
-        def prepare() -> None:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored, if these tests run in a shell's background
-            if not nobody:
-                return
+        def become_nobody() -> None:
             os.setgroups([])
             os.setgid(NOBODY.pw_gid)
             os.setuid(NOBODY.pw_uid)
@@ -78,7 +74,7 @@ class Command:
             dimensions=(24, 80),
             encoding="utf-8",
             timeout=20,
-            preexec_fn=prepare,
+            preexec_fn=become_nobody if nobody else None,
         )
         child.delaybeforesend = child.delayafterclose = child.delayafterterminate = None
         try:
