@@ -139,6 +139,8 @@ class Attempts:
     def _record(self, attempt: Attempt, verdict: Verdict) -> None:
         if verdict.word == "ignore":
             return  # an account phase with nothing to say: cron would fill the journal with it
+        if attempt.hello.phase == "split" and verdict.word == "pass":
+            return  # it only told where the code begins; whether one is asked is the auth phase's to say, in a moment
         (self._ended if attempt.peer_is_root else self._own).append(Ended(attempt, verdict, int(time.time())))
         if not self._worth_a_record(attempt):
             return

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from .machine import Box
 from .packages import debs
-from .roots import CACHE, box_recipe, forget_old, one_builder, root, say
+from .roots import CACHE, Recipe, box_recipe, forget_old, one_builder, root, say
 
-KEPT = 6
-"""Layers that stay in the cache; each set of packages makes new ones of some 5 MB."""
+KEPT = 24
+"""Layers of one name that stay in the cache; each set of packages makes new ones of some 5 MB."""
 
 
 def layer(
@@ -52,12 +52,12 @@ def _make(path: Path, lower: Sequence[Path], prepare: Callable[[Box], None], bin
     say(f"prepared the layer {path.name} in {time.monotonic() - started:.1f} s")
 
 
-def installed(suite: str) -> list[Path]:
-    """A Debian of `suite` with our packages as apt has installed them, and nothing else done."""
+def installed(suite: str, recipe: Recipe | None = None) -> list[Path]:
+    """A Debian of `suite` (by default the small one) with our packages as apt has installed them."""
     packages = debs(suite)
     contents = hashlib.sha256(b"".join(path.read_bytes() for path in packages)).digest()
     binds = [f"{packages[0].parent}:/debs"]
-    return layer(f"installed-{suite}", [root(box_recipe(suite))], contents, _install, binds=binds)
+    return layer(f"installed-{suite}", [root(recipe or box_recipe(suite))], contents, _install, binds=binds)
 
 
 def _install(box: Box) -> None:

@@ -59,11 +59,11 @@ def _prepare(box: Box) -> None:
     box.write("/etc/sudoers.d/alice", "alice ALL=(ALL) ALL\n", mode=0o440)
     for service in _SERVICES:
         add_module(box, service)
-    _move_anchor(box)
+    allow_early_codes(box)
     configure_sshd(box, _SSHD)
 
 
-def _move_anchor(box: Box) -> None:
+def allow_early_codes(box: Box) -> None:
     """Let each boot's first daemon believe that its state began when the host was booted.
 
     After a start every code of the last minute or so counts as used, so that a test would have to wait.

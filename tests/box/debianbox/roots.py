@@ -29,6 +29,18 @@ _BOX_PACKAGES = (
     "procps", "util-linux", "adduser", "tzdata", "pamtester", "cron", "polkitd", "pkexec", "strace",
 )  # fmt: skip
 
+# What else lets people in, and the clients that knock: for the table of every door (doors.py). ProFTPD conflicts with
+# vsftpd, so its packages only lie in PROFTPD.
+_DOOR_PACKAGES = (
+    "at", "cockpit-bridge", "cockpit-ws", "cups-client", "cups-daemon", "dovecot-imapd", "dropbear-bin", "putty-tools",
+    "rsync", "vlock", "vsftpd",
+)  # fmt: skip
+PROFTPD = "/var/cache/proftpd"
+_PROFTPD_HOOK = (
+    f'mkdir -p "$1{PROFTPD}/partial" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -qq --yes --no-install-recommends '
+    f'--download-only -o Dir::Cache::archives="$1{PROFTPD}" install proftpd-core'
+)
+
 # The build dependencies of packaging/debian/control, and lintian of the same suite.
 _BUILD_PACKAGES = (
     "build-essential", "debhelper", "dh-python", "dh-sequence-python3", "pybuild-plugin-pyproject",
@@ -45,18 +57,25 @@ class Recipe:
     suite: str
     variant: str
     packages: tuple[str, ...]
+    hook: str = ""
     format: int = 2
 
     @property
     def path(self) -> Path:
         """Where the finished root lies."""
-        digest = hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
+        ingredients = {name: value for name, value in asdict(self).items() if value}
+        digest = hashlib.sha256(json.dumps(ingredients).encode()).hexdigest()
         return CACHE / "roots" / f"{self.suite}-{self.variant}-{digest[:12]}"
 
 
 def box_recipe(suite: str) -> Recipe:
     """A small Debian that boots, with everything a login test calls."""
     return Recipe(suite, "minbase", _BOX_PACKAGES)
+
+
+def doors_recipe(suite: str) -> Recipe:
+    """As box_recipe, with every service and client that the table of doors calls."""
+    return Recipe(suite, "minbase", (*_BOX_PACKAGES, *_DOOR_PACKAGES), _PROFTPD_HOOK)
 
 
 def build_recipe(suite: str) -> Recipe:
@@ -110,6 +129,7 @@ def _build(recipe: Recipe) -> None:
 def _mmdebstrap(recipe: Recipe, target: Path) -> list[str]:
     options = [f"--aptopt={line}" for line in apt_options()]
     hooks = (
+        *([recipe.hook] if recipe.hook else []),
         # mmdebstrap copies the host's name, and then `systemd-nspawn -M` has no effect.
         'rm -f "$1/etc/hostname" "$1/etc/resolv.conf"',
         # Debian's installer writes these; without them "localhost" is nobody.
