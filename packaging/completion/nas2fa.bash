@@ -7,6 +7,7 @@ _nas2fa_options() {
 	test) echo "--service --from --json --help" ;;
 	explain) echo "--limit --json --help" ;;
 	repair) echo "--restore --adopt --yes --json --help" ;;
+	"system check") echo "--json --quiet --help" ;;
 	"user add") echo "--uri --from-file --armed --replace --json --help" ;;
 	"user invite") echo "--hours --json --help" ;;
 	"user reset") echo "--yes --help" ;;
@@ -17,7 +18,8 @@ _nas2fa_options() {
 
 _nas2fa_words() {
 	case $1 in
-	nas2fa) echo "setup status test disable recovery-codes user explain repair health version" ;;
+	nas2fa) echo "setup status test disable recovery-codes user system explain repair health version" ;;
+	system) echo "check" ;;
 	user) echo "add invite list rename reset show unlock" ;;
 	esac
 }
@@ -32,7 +34,7 @@ _nas2fa() {
 		-*) ;;
 		*) case $command in
 			nas2fa) command=$word ;;
-			user) command="user $word" ;;
+			user | system) command="$command $word" ;;
 			esac ;;
 		esac
 	done
@@ -48,7 +50,7 @@ _nas2fa() {
 		return
 	fi
 	case $command in
-	nas2fa | user) mapfile -t COMPREPLY < <(compgen -W "$(_nas2fa_words "$command")" -- "$current") ;;
+	nas2fa | user | system) mapfile -t COMPREPLY < <(compgen -W "$(_nas2fa_words "$command")" -- "$current") ;;
 	status | test | disable | recovery-codes | repair | "user "*) mapfile -t COMPREPLY < <(compgen -u -- "$current") ;;
 	esac
 }

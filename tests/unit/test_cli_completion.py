@@ -48,7 +48,8 @@ COMMANDS = dict(commands())
 
 def test_commands_are_completed() -> None:
     assert sorted(complete("")) == sorted({words[0] for words in COMMANDS})
-    assert sorted(complete("user", "")) == sorted(words[1] for words in COMMANDS if len(words) == 2)
+    for group in ("user", "system"):
+        assert sorted(complete(group, "")) == sorted(words[1] for words in COMMANDS if words[0] == group)
     assert complete("--root", "/x", "user", "unl") == ["unlock"]
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from nas2fa.activation.system import System
 
 CONFIG = "/etc/ssh/sshd_config"
 PROGRAM = "/usr/sbin/sshd"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 INCLUDES = 16  # sshd_config(5): files may include each other this deep
 ALIASES = {  # older names that mean the same, in lower case
     "challengeresponseauthentication": "kbdinteractiveauthentication",
@@ -63,27 +66,30 @@ def effective(system: System, user: str | None = None, address: str | None = Non
     return values
 
 
-def winner(system: System, keyword: str) -> tuple[str, int] | None:
+def winner(system: System, keyword: str, planned: Mapping[str, str] = NOTHING) -> tuple[str, int] | None:
     """File and line whose value of `keyword` is the one in force outside of Match blocks; None: sshd's default.
 
-    sshd takes the first value it reads, included files in their place.
+    sshd takes the first value it reads, included files in their place. `planned`: as in settings().
     """
     name = _name(keyword)
-    for setting in settings(system):
+    for setting in settings(system, planned):
         if setting.keyword == name and setting.match is None:
             return setting.file, setting.line
     return None
 
 
-def settings(system: System) -> Iterator[Setting]:
-    """All lines of the configuration in the order in which sshd reads them, with those of included files."""
-    yield from _read(system, CONFIG, None, 0)
+def settings(system: System, planned: Mapping[str, str] = NOTHING) -> Iterator[Setting]:
+    """All lines of the configuration in the order in which sshd reads them, with those of included files.
+
+    `planned`: files that are not there yet, with their text.
+    """
+    yield from _read(system, planned, CONFIG, None, 0)
 
 
-def _read(system: System, file: str, outer: str | None, level: int) -> Iterator[Setting]:
+def _read(system: System, planned: Mapping[str, str], file: str, outer: str | None, level: int) -> Iterator[Setting]:
     """The lines of one file. A Match block ends with its file, and holds for what it includes."""
     match = outer
-    for number, text in enumerate((system.read(file) or "").splitlines(), start=1):
+    for number, text in enumerate((planned.get(file) or system.read(file) or "").splitlines(), start=1):
         keyword, value = _split(text)
         if not keyword:
             continue
@@ -91,8 +97,8 @@ def _read(system: System, file: str, outer: str | None, level: int) -> Iterator[
             match = outer if value.lower() == "all" else _both(outer, value)
         elif keyword == "include":
             if level < INCLUDES:
-                for name in _files(system, value):
-                    yield from _read(system, name, match, level + 1)
+                for name in _files(system, planned, value):
+                    yield from _read(system, planned, name, match, level + 1)
         else:
             yield Setting(keyword, value, file, number, match)
 
@@ -114,7 +120,7 @@ def _both(outer: str | None, value: str) -> str:
     return value if outer is None else f"{outer}, {value}"
 
 
-def _files(system: System, patterns: str) -> list[str]:
+def _files(system: System, planned: Mapping[str, str], patterns: str) -> list[str]:
     """The files that an Include line names, in sshd's order: pattern by pattern, each sorted bytewise."""
     try:
         words = shlex.split(patterns, comments=True)
@@ -123,6 +129,6 @@ def _files(system: System, patterns: str) -> list[str]:
     found: list[str] = []
     for word in words:
         pattern = word if word.startswith("/") else f"/etc/ssh/{word}"
-        names = sorted(glob.glob(system.root + pattern), key=os.fsencode)
-        found += [name.removeprefix(system.root) for name in names]
+        names = {name.removeprefix(system.root) for name in glob.glob(system.root + pattern)}
+        found += sorted(names | set(fnmatch.filter(planned, pattern)), key=os.fsencode)
     return found

@@ -1,6 +1,6 @@
 """Entry point of `nas2fa`: the commands, each loaded only when called, and the exit codes.
 
-0 done, 1 refused, 2 usage, 3 daemon unreachable.
+0 done, 1 refused, 2 usage, 3 daemon unreachable. (`system check` has those of a Nagios plugin.)
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ COMMANDS = {  # name: (module in nas2fa.cli, what it does in one line, so that -
     "disable": ("own", "Switch 2-step verification off for an account."),
     "recovery-codes": ("own", "Replace the ten recovery codes."),
     "user": ("users", "Manage the users of this box (root)."),
+    "system": ("system", "The second step for the whole box: check it (root)."),
     "explain": ("explain", "Show why attempts ended as they did (root)."),
     "repair": ("repair", "Check the records, and repair them (root)."),
     "health": ("repair", "Show how nas2fad is (root)."),

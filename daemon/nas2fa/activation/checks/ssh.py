@@ -1,0 +1,287 @@
+"""Checks of sshd: that every login can be asked, and that none goes around PAM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from nas2fa.activation import edits, sshd, stacks
+from nas2fa.activation.examination import DROP_IN, Examination
+from nas2fa.activation.findings import Finding, Severity
+from nas2fa.activation.sshd import SshdError
+
+USERS_MAX = 50  # logins that sshd is asked about, one program each
+PLACES = ("127.0.0.1", "192.168.1.2", "192.0.2.1")  # this box, a home network, elsewhere (TEST-NET-1)
+PAM_METHODS = ("keyboard-interactive", "password")  # all others prove something without calling PAM's auth
+_RELOAD = "then: sshd -t && systemctl reload ssh"
+
+
+def configuration_is_read(look: Examination) -> Iterator[Finding]:
+    """Nothing else about sshd can be said when it refuses its own configuration."""
+    try:
+        _ = look.sshd
+    except SshdError as error:
+        yield Finding(
+            "sshd-refuses-config",
+            Severity.ERROR,
+            sshd.CONFIG,
+            f"sshd refuses its configuration: {error}",
+            "At its next restart, nobody gets in by ssh.",
+            f"Correct the line that it names, {_RELOAD}",
+        )
+
+
+def values_ask_for_the_code(look: Examination) -> Iterator[Finding]:
+    """The values outside of Match blocks, when the second step is on."""
+    values = _values(look)
+    if not values or not look.on:
+        return
+    for keyword, name, severity, what, why in (
+        (
+            "usepam",
+            "sshd-without-pam",
+            Severity.ERROR,
+            "sshd does not use PAM (UsePAM no)",
+            "ssh lets in without a code: our module is never called, neither for passwords nor for keys.",
+        ),
+        (
+            "kbdinteractiveauthentication",
+            "sshd-no-questions",
+            Severity.ERROR,
+            "ssh cannot ask questions (KbdInteractiveAuthentication no)",
+            "The code is a second question. Who has a second step cannot log in by ssh with a password.",
+        ),
+        (
+            "passwordauthentication",
+            "sshd-password-method",
+            Severity.WARNING,
+            'the method "password" is on (PasswordAuthentication yes)',
+            "It cannot ask a second question, so it refuses all who have a second step; and guessers get more tries.",
+        ),
+    ):
+        wanted = edits.in_force(edits.Keys.GUARD)[keyword]
+        place = _place(look, keyword)
+        ours = place.startswith(DROP_IN) or not look.system.path(DROP_IN).exists()  # else no_other_file_wins() tells
+        if ours and values.get(keyword, list(wanted)) != list(wanted):
+            yield Finding(name, severity, place, f"In {place}, {what}.", why, _set(keyword, wanted[0], place))
+
+
+def the_pam_service_is_sshd(look: Examination) -> Iterator[Finding]:
+    """OpenSSH 9.8 and later can be told to use another stack."""
+    service = _values(look).get("pamservicename", ["sshd"])[0]
+    if look.on and service != "sshd":
+        place = _place(look, "pamservicename")
+        yield Finding(
+            "sshd-pam-service",
+            Severity.ERROR,
+            place,
+            f"sshd uses the PAM service {service} instead of sshd (PAMServiceName).",
+            "What guards logins by key stands in /etc/pam.d/sshd, and rules for the service sshd do not apply.",
+            f"Take the line PAMServiceName out of {place}, {_RELOAD}",
+        )
+
+
+def no_other_file_wins(look: Examination) -> Iterator[Finding]:
+    """The first value that sshd reads is in force: ours has to be the first, also before it is switched on."""
+    if not _values(look):
+        return
+    planned = {} if look.system.path(DROP_IN).exists() else {DROP_IN: edits.drop_in(edits.Keys.GUARD)}
+    for keyword, wanted in edits.in_force(edits.Keys.GUARD).items():
+        won = sshd.winner(look.system, keyword, planned)
+        if won and won[0] != DROP_IN and _text(look, won).lower() != " ".join(wanted):
+            yield Finding(
+                "sshd-other-file-wins",
+                Severity.ERROR,
+                f"{won[0]}:{won[1]}",
+                f"{won[0]} sets {_proper(keyword)} before sshd reads {DROP_IN}.",
+                "The first value counts, so what switching on sets there is not in force.",
+                f"Move the line `Include /etc/ssh/sshd_config.d/*.conf` to the top of {sshd.CONFIG}, or take line "
+                f"{won[1]} out of {won[0]}, {_RELOAD}. Where a program writes that file (OpenMediaVault), change it there.",
+            )
+    if DROP_IN not in {one.file for one in sshd.settings(look.system, planned)}:
+        yield Finding(
+            "sshd-drop-in-unread",
+            Severity.ERROR,
+            sshd.CONFIG,
+            f"sshd does not read {DROP_IN}.",
+            "Without the settings in there, ssh cannot ask for the code.",
+            f"Put `Include /etc/ssh/sshd_config.d/*.conf` at the top of {sshd.CONFIG}, {_RELOAD}",
+        )
+
+
+def no_match_block_undoes_it(look: Examination) -> Iterator[Finding]:
+    """Match blocks that change our values: an error where they hit a login that we know of."""
+    values = _values(look)
+    wanted = edits.in_force(edits.Keys.GUARD)
+    suspects = [
+        one
+        for one in sshd.settings(look.system)
+        if one.match and one.file != DROP_IN and wanted.get(one.keyword, (one.value.lower(),)) != (one.value.lower(),)
+    ]
+    if not values or not suspects:
+        return
+    hit = _hit(look, values, wanted)
+    for one in suspects:
+        who = hit.get(one.keyword)
+        yield Finding(
+            "sshd-match-changes",
+            Severity.ERROR if who and one.keyword != "passwordauthentication" else Severity.WARNING,
+            one.where,
+            f"The block `Match {one.match}` sets {_proper(one.keyword)} {one.value}"
+            + (f", which holds for {who}." if who else "."),
+            "For the logins that it matches, ssh asks for no code, or cannot ask for it.",
+            f"Take the line out of {one.file}, {_RELOAD}. To let somebody in without a code: nas2fa exempt add --help",
+        )
+
+
+def keys_are_guarded(look: Examination) -> Iterator[Finding]:
+    """A key alone passes no auth phase of PAM; the guard in the account phase is what refuses it."""
+    if not look.on or not _values(look):
+        return
+    text = look.system.read("/etc/pam.d/sshd")
+    if text is None or edits.BEGIN not in text:
+        yield Finding(
+            "sshd-block-missing",
+            Severity.ERROR,
+            "/etc/pam.d/sshd",
+            f"Our lines are not in /etc/pam.d/sshd (between `{edits.BEGIN}` and `{edits.END}`).",
+            "Without them a key alone lets in, whoever has a second step. An upgrade that replaced the file does this.",
+            "Write them anew: nas2fa system enable",
+        )
+        return
+    if any(line.ours and "guard" in line.arguments for line in stacks.flatten(look.system, "sshd", "account")):
+        return
+    for label, values in _logins(look):
+        if alone := [way for way in alternatives(values) if not _asks_pam(way)]:
+            yield Finding(
+                "sshd-keys-skip-code",
+                Severity.ERROR,
+                "/etc/pam.d/sshd",
+                f"ssh lets {label} in by {' or '.join(alone)} alone, and no line in /etc/pam.d/sshd guards that.",
+                "A key alone is no second step: who has stolen it gets in.",
+                "Write the lines anew: nas2fa system enable",
+            )
+            return
+
+
+def somebody_can_be_asked(look: Examination) -> Iterator[Finding]:
+    """Where every allowed combination of methods goes around PAM, the guard refuses all who have a second step."""
+    if not look.on:
+        return
+    for label, values in _logins(look):
+        ways = alternatives(values)
+        if ways and not any(map(_asks_pam, ways)):
+            place = _place(look, "authenticationmethods")
+            yield Finding(
+                "sshd-methods-without-pam",
+                Severity.ERROR,
+                place,
+                f"For {label}, ssh allows {' or '.join(ways)} alone: none of these asks for a code.",
+                "Who has a second step cannot log in by ssh; who has none is never asked for one.",
+                f"Allow `keyboard-interactive:pam` in AuthenticationMethods as well, {_RELOAD}",
+            )
+            return
+
+
+def enrolled_root_can_answer(look: Examination) -> Iterator[Finding]:
+    """`prohibit-password` keeps root away from questions, and the guard refuses its key alone."""
+    word = _values(look).get("permitrootlogin", ["no"])[0]
+    if "root" in look.enrolled and word in ("prohibit-password", "without-password"):
+        place = _place(look, "permitrootlogin")
+        yield Finding(
+            "root-cannot-answer",
+            Severity.WARNING if look.on else Severity.NOTE,
+            place,
+            f"root has a second step, but ssh lets root in with a key only (PermitRootLogin {word}).",
+            "root cannot type a code there, so root's logins by ssh are refused.",
+            "Log in as another administrator and use sudo; or, if root must log in itself: PermitRootLogin yes",
+        )
+
+
+def alternatives(values: Mapping[str, Sequence[str]]) -> list[str]:
+    """The combinations of methods that let in, as AuthenticationMethods writes them; those switched on for `any`."""
+    words = " ".join(values.get("authenticationmethods", ["any"])).split()
+    if words != ["any"]:
+        return words
+    keywords = {
+        "publickey": "pubkeyauthentication",
+        "password": "passwordauthentication",
+        "keyboard-interactive": "kbdinteractiveauthentication",
+        "hostbased": "hostbasedauthentication",
+        "gssapi-with-mic": "gssapiauthentication",
+    }
+    return [method for method, keyword in keywords.items() if values.get(keyword, ["no"])[0] == "yes"]
+
+
+def _asks_pam(way: str) -> bool:
+    """Whether one of the methods in a combination runs PAM's auth phase."""
+    return any(method.partition(":")[0] in PAM_METHODS for method in way.split(","))
+
+
+def _values(look: Examination) -> Mapping[str, list[str]]:
+    """Sshd's values; none where configuration_is_read() has said why."""
+    try:
+        return look.sshd
+    except SshdError:
+        return {}
+
+
+def _logins(look: Examination) -> Iterator[tuple[str, Mapping[str, list[str]]]]:
+    """Whom it is about, and sshd's values for them: everybody first, then those who matter from several places."""
+    if values := _values(look):
+        yield "everybody", values
+        yield from _known(look)
+
+
+def _known(look: Examination) -> Iterator[tuple[str, Mapping[str, list[str]]]]:
+    if not any(one.match for one in sshd.settings(look.system)):
+        return
+    names = list(dict.fromkeys([admin.user for admin in look.admins] + sorted(look.enrolled)))[:USERS_MAX]
+    for name in names:
+        for place in PLACES:
+            yield f"{name} from {place}", sshd.effective(look.system, name, place)
+
+
+def _hit(look: Examination, values: Mapping[str, list[str]], wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Keyword -> the first known login for which a Match block changes it to what is not wanted."""
+    hit: dict[str, str] = {}
+    for label, theirs in _known(look):
+        for keyword, words in wanted.items():
+            if theirs.get(keyword) != values.get(keyword) and theirs.get(keyword) != list(words):
+                hit.setdefault(keyword, label)
+    return hit
+
+
+def _place(look: Examination, keyword: str) -> str:
+    won = sshd.winner(look.system, keyword)
+    return f"{won[0]}:{won[1]}" if won else f"{sshd.CONFIG} (sshd's default)"
+
+
+def _text(look: Examination, place: tuple[str, int]) -> str:
+    return next(one.value for one in sshd.settings(look.system) if (one.file, one.line) == place)
+
+
+def _set(keyword: str, value: str, place: str) -> str:
+    if place.startswith(DROP_IN):
+        return "Write the settings anew: nas2fa system enable"
+    return f"Set `{_proper(keyword)} {value}` in {place}, {_RELOAD}"
+
+
+def _proper(keyword: str) -> str:
+    """The keyword as sshd_config(5) writes it."""
+    return {
+        "usepam": "UsePAM",
+        "kbdinteractiveauthentication": "KbdInteractiveAuthentication",
+        "passwordauthentication": "PasswordAuthentication",
+    }.get(keyword, keyword)
+
+
+CHECKS = (
+    configuration_is_read,
+    values_ask_for_the_code,
+    the_pam_service_is_sshd,
+    no_other_file_wins,
+    no_match_block_undoes_it,
+    keys_are_guarded,
+    somebody_can_be_asked,
+    enrolled_root_can_answer,
+)
