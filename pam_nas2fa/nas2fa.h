@@ -28,14 +28,15 @@ enum argument { ARG_DEBUG = 1, ARG_GUARD = 2, ARG_SPLIT = 4, ARG_DECOY = 8, ARG_
 struct call {
 	pam_handle_t *pamh;
 	const char *socket;
-	unsigned args; /* of the line in the PAM stack */
+	const char *first; /* SSH_AUTH_INFO_0: what sshd has let past already; NULL when it does not say */
+	unsigned args;     /* of the line in the PAM stack */
 	enum phase phase;
 	const char *user; /* canonical; as typed when the box does not know it */
 	uid_t uid;
 	bool known, samba, code_sent; /* the last: what was cut off the password */
 	int fd;
 	int64_t patience, limit; /* milliseconds for the next packet; CLOCK_MONOTONIC for the whole call */
-	char last_sent;          /* 'H', then 'R', 'P' or 'X'; 'X' also when the daemon did not get it */
+	char last_sent;          /* 'H', then an answer's type; 'X' also when the daemon did not get it */
 	size_t cut;              /* from the daemon's 't'; 0 cuts nothing */
 };
 
@@ -43,6 +44,7 @@ int wire_open(struct call *c); /* a negative errno on failure, as wire_receive *
 void wire_send(struct call *c, const char *packet, size_t len);
 ssize_t wire_receive(struct call *c, char packet[WIRE_PACKET_MAX]);
 
+const char *hello_item(const struct call *c, int type); /* of PAM; "" when unset */
 bool hello_find_user(struct call *c); /* false when the daemon cannot be told of this user, as hello_send */
 bool hello_send(struct call *c);
 

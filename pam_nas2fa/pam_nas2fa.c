@@ -17,7 +17,7 @@ static unsigned flag(const char *arg) {
 
 /* Nobody would notice a misspelt `guard` that guards nothing, so a line that is not understood refuses. */
 static bool begin(struct call *c, pam_handle_t *pamh, int argc, const char **argv) {
-	*c = (struct call){.pamh = pamh, .fd = -1};
+	*c = (struct call){.pamh = pamh, .first = pam_getenv(pamh, "SSH_AUTH_INFO_0"), .fd = -1};
 	c->socket = geteuid() == 0 ? "/run/nas2fa/login.sock" : "/run/nas2fa/user.sock";
 	for (int i = 0; i < argc; i++) {
 		c->args |= flag(argv[i]);
@@ -51,9 +51,7 @@ static int converse(struct call *c) {
 
 /* A `pubkey` line is there for those whom sshd has let past "publickey ssh-ed25519 AAAA..." only. */
 static bool stands_aside(const struct call *c) {
-	const char *first = pam_getenv(c->pamh, "SSH_AUTH_INFO_0");
-
-	return (c->args & ARG_PUBKEY) && (first == NULL || strncmp(first, "publickey ", 10) != 0);
+	return (c->args & ARG_PUBKEY) && (c->first == NULL || strncmp(c->first, "publickey ", 10) != 0);
 }
 
 EXPORT int pam_sm_authenticate(pam_handle_t *pamh, UNUSED int flags, int argc, const char **argv) {

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <security/pam_ext.h>
+#include <security/pam_modutil.h>
+#include <shadow.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
-enum { MESSAGES_MAX = PAM_MAX_NUM_MSG, QUESTION_MAX = PAM_MAX_MSG_SIZE - 1, TOLD_MAX = 4000 };
+enum { TOLD_MAX = 4000, GROUPS_MAX = 64 };
 
 /* `pass` (policy asks no code) is not SUCCESS: on a `sufficient` line that would let people in with nothing. */
 static const struct {
@@ -28,23 +30,25 @@ static const struct {
 };
 
 /* After a last answer of 'P' or 'X' nothing was verified: no word of the daemon opens anything then. */
+static bool unproven(const struct call *c) {
+	return c->last_sent == 'P' || c->last_sent == 'X';
+}
+
 int relay_verdict(const struct call *c, const char *word) {
-	bool unproven = c->last_sent == 'P' || c->last_sent == 'X';
 	size_t i = 0;
 	int code;
 
 	while (verdicts[i].word != NULL && strcmp(word, verdicts[i].word) != 0)
 		i++;
 	code = verdicts[i].code[c->phase];
-	return unproven && (code == PAM_SUCCESS || code == PAM_IGNORE) ? relay_verdict(c, "deny") : code;
+	return unproven(c) && (code == PAM_SUCCESS || code == PAM_IGNORE) ? relay_verdict(c, "deny") : code;
 }
 
-static void send_answer(struct call *c, char type, const char *answer) {
+static void send_answer(struct call *c, char type, const char *answer, size_t len) {
 	char packet[1 + PAM_MAX_RESP_SIZE];
-	size_t len = strlen(answer);
 
-	packet[0] = type == 'R' && len >= PAM_MAX_RESP_SIZE ? 'X' : type;
-	len = packet[0] == 'R' ? len : 0;
+	packet[0] = len < PAM_MAX_RESP_SIZE ? type : 'X';
+	len = len < PAM_MAX_RESP_SIZE ? len : 0;
 	memcpy(packet + 1, answer, len);
 	wire_send(c, packet, 1 + len);
 	if (c->args & ARG_DEBUG)
@@ -54,14 +58,10 @@ static void send_answer(struct call *c, char type, const char *answer) {
 
 /* sshd's `password` method answers every question with the text of the password field, with or without code. */
 static bool is_password(const struct call *c, const char *answer) {
-	const char *code = kept_get(c, KEPT_CODE);
-	const void *password = NULL;
-	size_t len;
+	const char *code = kept_get(c, KEPT_CODE), *password = hello_item(c, PAM_AUTHTOK);
+	size_t len = strlen(password);
 
-	if (pam_get_item(c->pamh, PAM_AUTHTOK, &password) != PAM_SUCCESS || password == NULL)
-		return false;
-	len = strlen(password);
-	return strncmp(answer, password, len) == 0 &&
+	return len > 0 && strncmp(answer, password, len) == 0 &&
 	       (!answer[len] || (code && strcmp(answer + len, code) == 0));
 }
 
@@ -69,22 +69,47 @@ static void ask(struct call *c, int style, const char *question) {
 	char *answer = NULL;
 
 	if (pam_prompt(c->pamh, style, &answer, "%s", question) != PAM_SUCCESS || answer == NULL)
-		send_answer(c, 'X', "");
+		send_answer(c, 'X', "", 0);
+	else if (is_password(c, answer))
+		send_answer(c, 'P', "", 0);
 	else
-		send_answer(c, is_password(c, answer) ? 'P' : 'R', answer);
+		send_answer(c, 'R', answer, strlen(answer));
 	if (answer != NULL)
 		explicit_bzero(answer, strlen(answer));
 	free(answer);
 }
 
+/* The name service is asked for nas2fad, as in hello_find_user. False: too many names. */
+static bool tell_groups(struct call *c, char *names) {
+	char member[GROUPS_MAX], *name;
+	size_t n = 0;
+
+	while ((name = strsep(&names, ":")) != NULL && n < GROUPS_MAX)
+		member[n++] = pam_modutil_user_in_group_nam_nam(c->pamh, c->user, name) ? '1' : '0';
+	if (name == NULL)
+		send_answer(c, 'G', member, n);
+	return name == NULL;
+}
+
+/* The salt is new with each password, and no secret. It ends at the last '$', in bcrypt 22 characters later. */
+static void tell_version(struct call *c) {
+	const struct spwd *shadow = pam_modutil_getspnam(c->pamh, c->user);
+	const char *stored = shadow != NULL ? shadow->sp_pwdp : "", *hash = strrchr(stored, '$');
+	size_t len = hash != NULL ? (size_t)(hash + 1 - stored) : 0;
+
+	if (strncmp(stored + strspn(stored, "!"), "$2", 2) == 0)
+		len += strnlen(stored + len, 22);
+	send_answer(c, 'K', stored, len);
+}
+
 /* False: not in the protocol. An application that cannot show a line may still ask: `i` and `e` never fail. */
-static bool relay_message(struct call *c, char type, const char *text, size_t len) {
-	bool question = (type == 's' || type == 'o') && len <= QUESTION_MAX && c->last_sent != 'X';
+static bool relay_message(struct call *c, char type, char *text, size_t len) {
+	bool question = (type == 's' || type == 'o') && len < PAM_MAX_MSG_SIZE && c->last_sent != 'X';
 	const char *code = kept_get(c, KEPT_CODE);
 
 	if (question && code != NULL && !c->code_sent) {
 		/* Typed with the password. The decoy is there for a wrong one, and must not send its code. */
-		send_answer(c, 'R', c->phase == PHASE_DECOY ? "" : code);
+		send_answer(c, 'R', code, c->phase == PHASE_DECOY ? 0 : strlen(code));
 		c->code_sent = true;
 	} else if (question) {
 		ask(c, type == 's' ? PAM_PROMPT_ECHO_OFF : PAM_PROMPT_ECHO_ON, text);
@@ -93,8 +118,10 @@ static bool relay_message(struct call *c, char type, const char *text, size_t le
 	} else if (type == 't' && c->phase == PHASE_SPLIT && c->cut == 0 && len == 1 &&
 		   strchr("678", *text)) {
 		c->cut = (size_t)(*text - '0');
+	} else if (type == 'k' && len == 0 && !unproven(c)) {
+		tell_version(c);
 	} else {
-		return false;
+		return type == 'g' && !unproven(c) && tell_groups(c, text);
 	}
 	return true;
 }
@@ -103,7 +130,7 @@ int relay(struct call *c) {
 	char packet[WIRE_PACKET_MAX + 1];
 	ssize_t len = 0;
 
-	for (int i = 0; i < MESSAGES_MAX; i++) {
+	for (int i = 0; i < PAM_MAX_NUM_MSG; i++) {
 		len = wire_receive(c, packet);
 		if (len < 0)
 			break;

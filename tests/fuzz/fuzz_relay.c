@@ -4,9 +4,11 @@
  *
  *   byte 0   bits 0-4: debug guard split decoy pubkey; bit 5: account, not auth; bit 6: a code is kept from a split line;
  *            bit 7: the user is unknown
- *   byte 1   bit 0: a password is set; bit 1: a key came first; bit 2: samba; bit 3: the daemon does not read
+ *   byte 1   bit 0: a password is set; bit 1: a key came first; bit 2: samba; bit 3: the daemon does not read;
+ *            bit 4: there is no shadow entry
  *   then records, each a type, a length (two bytes, little endian) and so many bytes:
- *            'd' a packet of the daemon;  'a' an answer of the application, 'n' a NULL one, 'c' a PAM_CONV_ERR
+ *            'd' a packet of the daemon;  'a' an answer of the application, 'n' a NULL one, 'c' a PAM_CONV_ERR;
+ *            'h' the stored password
  *
  * wire_open gives one end of a socket pair whose other end has sent everything already: so nothing ever waits,
  * and the code that runs is the module's, down to poll() and recv(). What must hold is in judge().
@@ -17,6 +19,7 @@
 #include <pwd.h>
 #include <security/pam_ext.h>
 #include <security/pam_modutil.h>
+#include <shadow.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +33,7 @@ static struct world {
 	const uint8_t *input;
 	size_t size, answers_at;
 	uint8_t args, setting;
-	char *password;
+	char *password, *stored;
 	int daemon;
 	struct {
 		const char *name;
@@ -145,6 +148,25 @@ struct passwd *__wrap_pam_modutil_getpwnam(pam_handle_t *pamh, const char *user)
 	return w.args & 0x80 ? NULL : &alice;
 }
 
+struct spwd *__wrap_pam_modutil_getspnam(pam_handle_t *pamh, const char *user);
+struct spwd *__wrap_pam_modutil_getspnam(pam_handle_t *pamh, const char *user) {
+	static struct spwd shadow;
+	size_t at = 2, len = 0;
+	const uint8_t *r = next_record(&at, "h", &len);
+
+	assert(pamh == PAMH && strcmp(user, "alice") == 0);
+	free(w.stored);
+	w.stored = strndup(r != NULL ? (const char *)r + 3 : "", len);
+	shadow.sp_pwdp = w.stored;
+	return w.setting & 16 ? NULL : &shadow;
+}
+
+int __wrap_pam_modutil_user_in_group_nam_nam(pam_handle_t *pamh, const char *user, const char *group);
+int __wrap_pam_modutil_user_in_group_nam_nam(pam_handle_t *pamh, const char *user, const char *group) {
+	assert(pamh == PAMH && strcmp(user, "alice") == 0 && strchr(group, ':') == NULL);
+	return strcmp(group, "sudo") == 0;
+}
+
 const char *__wrap_pam_getenv(pam_handle_t *pamh, const char *name);
 const char *__wrap_pam_getenv(pam_handle_t *pamh, const char *name) {
 	assert(pamh == PAMH && strcmp(name, "SSH_AUTH_INFO_0") == 0);
@@ -207,16 +229,26 @@ static bool daemon_said(const char *word) {
 	return false;
 }
 
+/* Of the stored password its beginning, up to a '$'; in bcrypt and no other with so much of what follows. */
+static void check_version(const char *version, size_t len) {
+	const char *last = w.stored != NULL ? strrchr(w.stored, '$') : NULL;
+	size_t salt = last != NULL ? (size_t)(last + 1 - w.stored) : 0;
+
+	assert(len == 0 || (w.stored != NULL && memcmp(version, w.stored, len) == 0));
+	assert(len <= salt || (strstr(w.stored, "$2") != NULL && len <= salt + 22));
+}
+
 /* Reads what the module sent. Returns the type of the last packet, 0 if it sent none. */
 static char check_sent(void) {
-	static char packet[8192];
+	static char packet[8192 + 1];
 	char last = '\0';
 	ssize_t len;
 	int zeros = 0;
 
 	/* The first error tells that the module left with packets unread; what it sent comes after. */
 	(void)recv(w.daemon, packet, sizeof(packet), MSG_DONTWAIT | MSG_PEEK);
-	while ((len = recv(w.daemon, packet, sizeof(packet), MSG_DONTWAIT)) > 0) {
+	while ((len = recv(w.daemon, packet, sizeof(packet) - 1, MSG_DONTWAIT)) > 0) {
+		packet[len] = '\0';
 		assert(len <= WIRE_PACKET_MAX);
 		if (last == '\0') {
 			for (ssize_t i = 0; i < len; i++)
@@ -225,8 +257,14 @@ static char check_sent(void) {
 			       zeros == HELLO_FIELDS);
 		} else {
 			assert(last != 'X'); /* nothing follows an X */
-			assert(packet[0] == 'R' || len == 1);
-			assert(strchr("RPX", packet[0]) != NULL && len <= PAM_MAX_RESP_SIZE);
+			assert(strchr("RGKPX", packet[0]) != NULL && len <= PAM_MAX_RESP_SIZE);
+			assert(strchr("RGK", packet[0]) != NULL || len == 1);
+			assert(strchr("GK", packet[0]) == NULL ||
+			       last != 'P'); /* what was not proved stays so */
+			if (packet[0] == 'G')
+				assert(len > 1 && strspn(packet + 1, "01") >= (size_t)len - 1);
+			if (packet[0] == 'K')
+				check_version(packet + 1, (size_t)len - 1);
 		}
 		last = packet[0];
 	}
@@ -236,13 +274,14 @@ static char check_sent(void) {
 /* Nothing opens but by the daemon's own word, in the phase it is for, with no P or X as the last answer. */
 static void judge(int code, bool account) {
 	char last = w.daemon >= 0 ? check_sent() : '\0';
+	bool proven = last != '\0' && strchr("HRGK", last) != NULL;
 	bool decoy = w.args & ARG_DECOY && !account, split = w.args & ARG_SPLIT && !account;
 
 	assert(code >= PAM_SUCCESS && code < _PAM_RETURN_VALUES);
 	if (code == PAM_SUCCESS)
-		assert(daemon_said("Vallow") && (last == 'H' || last == 'R') && !(decoy && !split) && !split);
+		assert(daemon_said("Vallow") && proven && !(decoy && !split) && !split);
 	if (code == PAM_IGNORE && w.daemon >= 0) {
-		assert(last == 'H' || last == 'R');
+		assert(proven);
 		assert(account ? daemon_said("Vignore") : daemon_said("Vpass") && !(decoy && !split));
 	}
 	if (code == PAM_IGNORE && w.daemon < 0)
@@ -283,6 +322,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		if (w.kept[i].name != NULL)
 			__wrap_pam_set_data(PAMH, w.kept[i].name, NULL, NULL);
 	free(w.password);
+	free(w.stored);
 	if (w.daemon >= 0)
 		close(w.daemon);
 	return 0;

@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 
 GUARD, SPLIT, DECOY, PUBKEY, ACCOUNT, KEPT, UNKNOWN = 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80
-PASSWORD, KEY, SAMBA, DEAF = 0x01, 0x02, 0x04, 0x08
+PASSWORD, KEY, SAMBA, DEAF, NO_SHADOW = 0x01, 0x02, 0x04, 0x08, 0x10
 
 
 def record(kind: str, text: bytes = b"") -> bytes:
@@ -20,6 +20,7 @@ def daemon(*packets: bytes) -> bytes:
 
 ASK = b"sVerification code: "
 CODE = record("a", b"123456")
+STORED = record("h", b"$y$j9T$saltsaltsalt$hash")
 ANSWERED = daemon(ASK, b"Vallow") + CODE
 
 SEEDS = {
@@ -56,6 +57,22 @@ SEEDS = {
     "long-tell": (0, 0, daemon(b"i" + b"t" * 4001, b"Vallow")),
     "endless": (0, 0, daemon(*[b"iwait"] * 34, b"Vallow")),
     "left-unread": (0, 0, daemon(*[b"iwait"] * 20, b"Vpass", b"iwait", b"iwait", b"Vallow")),
+    "groups": (0, 0, daemon(b"gusers:sudo:wheel", ASK, b"Vallow") + CODE),
+    "groups-empty": (0, 0, daemon(b"g", b"g::", b"Vpass")),
+    "groups-most": (0, 0, daemon(b"g" + b":" * 63, b"Vpass")),
+    "groups-too-many": (0, 0, daemon(b"g" + b":" * 64, b"Vpass")),
+    "groups-of-the-unknown": (DECOY | UNKNOWN, 0, daemon(b"gsudo", ASK, b"Vdeny") + CODE),
+    "version": (0, 0, daemon(b"k", b"Vpass") + STORED),
+    "version-bcrypt": (0, 0, daemon(b"k", b"Vpass") + record("h", b"!$2b$05$" + b"s" * 22 + b"h" * 31)),
+    "version-too-long": (0, 0, daemon(b"k", b"Vpass") + record("h", b"$y$" + b"s" * 600 + b"$hash")),
+    "version-without-salt": (0, 0, daemon(b"k", b"Vpass") + record("h", b"ab0123456789.")),
+    "version-without-shadow": (0, NO_SHADOW, daemon(b"k", b"Vpass")),
+    "version-with-a-body": (0, 0, daemon(b"k1", b"Vpass") + STORED),
+    "facts-split": (SPLIT, 0, daemon(b"gsudo", b"k", b"t6", b"Vpass") + STORED + record("a", b"secret123456")),
+    "facts-after-the-answer": (0, 0, daemon(ASK, b"gsudo", b"k", b"Vallow") + STORED + CODE),
+    "facts-after-the-password": (0, PASSWORD, daemon(ASK, b"gsudo", b"Vallow") + record("a", b"secret")),
+    "version-after-the-password": (0, PASSWORD, daemon(ASK, b"k", b"Vpass") + STORED + record("a", b"secret")),
+    "facts-after-no-answer": (0, 0, daemon(ASK, b"k", b"Vpass") + STORED + record("n")),
     "unknown-type": (0, 0, daemon(b"z", b"Vallow")),
     "unknown-word": (0, 0, daemon(b"Vallowed")),
 }

@@ -66,11 +66,13 @@ def test_unset_items_are_empty(directory: Path) -> None:
     assert daemon.hello == ["auth", "sshd", "0", "root", "", "", "", "", ""]
 
 
-def test_first_factor_is_cut_at_255_bytes(directory: Path) -> None:
-    stack = PamStack(directory).write(AUTH)
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("length", [0, 1, 1590, 1591, 6000])
+def test_first_factor_is_cut_at_1600_bytes(directory: Path, build: str, length: int) -> None:
+    stack = PamStack(directory, BUILDS[build]).write(AUTH)
     with FakeDaemon(stack.socket, [READ, b"Vdeny"]) as daemon:
-        stack.run("daemon", f"env=SSH_AUTH_INFO_0=publickey {'k' * 6000}", "auth")
-    assert daemon.hello[FIELDS.index("first")] == f"publickey {'k' * 245}"
+        stack.run("daemon", f"env=SSH_AUTH_INFO_0=publickey {'k' * length}", "auth")
+    assert daemon.hello[FIELDS.index("first")] == f"publickey {'k' * min(length, 1590)}"
 
 
 @pytest.mark.parametrize("build", BUILDS)
