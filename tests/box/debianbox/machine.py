@@ -44,17 +44,19 @@ class Box:
         binds: Sequence[str] = (),
         keep: Path | None = None,
         console: bool = False,
+        words: Sequence[str] = (),
     ) -> None:
         """Make the box, not booted yet.
 
         `binds` are nspawn's `--bind-ro` values. With `keep` the box's own changes are left in that directory at
         the end (that is how a layer is made); otherwise they are deleted. With `console`, getty answers on
-        `self.console`.
+        `self.console`. `words` stand for words of the kernel command line; each boot takes `self.words` anew.
         """
         require_nspawn()
         self.name = f"box{os.getpid()}x{next(_serial)}"
         self._binds = list(binds)
         self._console = console
+        self.words = list(words)
         self._scratch = _scratch_folder(self.name)
         self._disk = Disk(tuple(lower), keep or self._scratch)
         self._groups: list[Path] = []
@@ -71,7 +73,7 @@ class Box:
     def boot(self) -> Box:
         """Start it and wait until it is up."""
         self._groups = cgroups.create(self.name)
-        self._boot = Boot(self.name, self._disk, self._groups, self._binds, self._console)
+        self._boot = Boot(self.name, self._disk, self._groups, self._binds, self._console, self.words)
         return self
 
     @property

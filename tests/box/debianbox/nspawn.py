@@ -78,11 +78,14 @@ class Boot:
     `leader` is the process id of its PID 1 as the host sees it; `console` its pseudo-terminal, if asked for.
     """
 
-    def __init__(self, name: str, disk: Disk, groups: list[Path], binds: list[str], console: bool) -> None:
+    def __init__(
+        self, name: str, disk: Disk, groups: list[Path], binds: list[str], console: bool, words: list[str]
+    ) -> None:
         """Start it and wait until its systemd says READY.
 
         With `console` nspawn runs on a pseudo-terminal where the box's getty answers; else the boot messages
-        go to console.log. Raises BoxError.
+        go to console.log. `words` go to its systemd, which in a container takes them for the kernel's.
+        Raises BoxError.
         """
         self.console: fdspawn[str] | None = None
         self._log = disk.scratch / "console.log"
@@ -91,7 +94,7 @@ class Boot:
                 **clean_environment(), **disk.environment(), "NOTIFY_SOCKET": address, "TERM": "linux",
                 "GROUPS_OF_BOX": " ".join(map(str, groups)), "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
             }  # fmt: skip
-            command = _command(name, disk.scratch / "merged", binds, console)
+            command = _command(name, disk.scratch / "merged", binds, console, words)
             self._process = self._on_terminal(command, environment) if console else self._to_log(command, environment)
             self.leader = self._wait_ready(listener)
 
@@ -163,7 +166,7 @@ class Boot:
             self.console.close()
 
 
-def _command(name: str, merged: Path, binds: list[str], console: bool) -> list[str]:
+def _command(name: str, merged: Path, binds: list[str], console: bool, words: list[str]) -> list[str]:
     nspawn = [
         "--quiet", "--register=no", "--keep-unit", "--notify-ready=yes",
         f"--console={'interactive' if console else 'pipe'}",
@@ -171,7 +174,7 @@ def _command(name: str, merged: Path, binds: list[str], console: bool) -> list[s
         "--private-network", "--resolv-conf=off", "--timezone=off",
         # nas2fad asks the kernel about the clock (adjtimex in read mode), which nspawn's filter leaves out.
         "--system-call-filter=adjtimex clock_adjtime",
-        f"--directory={merged}", f"--machine={name}", *(f"--bind-ro={bind}" for bind in binds), "--boot",
+        f"--directory={merged}", f"--machine={name}", *(f"--bind-ro={bind}" for bind in binds), "--boot", *words,
     ]  # fmt: skip
     return [
         "setpriv", "--pdeathsig", "KILL",
