@@ -8,10 +8,13 @@ _nas2fa_options() {
 	explain) echo "--limit --json --help" ;;
 	repair) echo "--restore --adopt --yes --json --help" ;;
 	"system check") echo "--json --quiet --help" ;;
+	"system enable")
+		echo "--confirm-within --dry-run --yes --ssh-keys --decoy --no-way-back-check --help" ;;
+	"system disable") echo "--yes --help" ;;
 	"user add") echo "--uri --from-file --armed --replace --json --help" ;;
 	"user invite") echo "--hours --json --help" ;;
 	"user reset") echo "--yes --help" ;;
-	status | health | "user list" | "user show") echo "--json --help" ;;
+	status | health | "system status" | "user list" | "user show") echo "--json --help" ;;
 	*) echo "--help" ;;
 	esac
 }
@@ -19,7 +22,7 @@ _nas2fa_options() {
 _nas2fa_words() {
 	case $1 in
 	nas2fa) echo "setup status test disable recovery-codes user system explain repair health version" ;;
-	system) echo "check" ;;
+	system) echo "check confirm disable enable status" ;;
 	user) echo "add invite list rename reset show unlock" ;;
 	esac
 }
@@ -42,7 +45,9 @@ _nas2fa() {
 	--root) compopt -o dirnames && return ;;
 	--from-file) compopt -o default && return ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$current") && return ;;
-	--invite | --label | --from | --uri | --hours | --limit) return ;;
+	--invite | --label | --from | --uri | --hours | --limit | --confirm-within) return ;;
+	--ssh-keys) mapfile -t COMPREPLY < <(compgen -W "guard code password" -- "$current") && return ;;
+	--exempt) mapfile -t COMPREPLY < <(compgen -W "all none" -- "$current") && return ;;
 	--service) [[ -d /etc/pam.d ]] && mapfile -t COMPREPLY < <(cd /etc/pam.d && compgen -f -- "$current") && return ;;
 	esac
 	if [[ $current == -* ]]; then

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from debianbox.layers import installed
-from debianbox.logins import login_layers
+from debianbox.logins import login_layers, plain_layers
 from debianbox.machine import Box
 from debianbox.roots import SUITES
 
@@ -21,6 +21,13 @@ def suite(request: pytest.FixtureRequest) -> str:
 def bare_box(suite: str) -> Iterator[Box]:
     """A Debian with our packages as apt has installed them: nothing switched on, nobody enrolled."""
     with Box(installed(suite)) as box:
+        yield box
+
+
+@pytest.fixture
+def plain_box(suite: str) -> Iterator[Box]:
+    """A Debian with the users of debianbox.logins, not switched on: for `nas2fa system enable`."""
+    with Box(plain_layers(suite)) as box:
         yield box
 
 

@@ -48,7 +48,7 @@ COMMANDS = dict(commands())
 
 def test_commands_are_completed() -> None:
     assert sorted(complete("")) == sorted({words[0] for words in COMMANDS})
-    for group in ("user", "system"):
+    for group in {words[0] for words in COMMANDS if len(words) == 2}:
         assert sorted(complete(group, "")) == sorted(words[1] for words in COMMANDS if words[0] == group)
     assert complete("--root", "/x", "user", "unl") == ["unlock"]
 

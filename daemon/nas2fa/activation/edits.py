@@ -13,7 +13,7 @@ from enum import StrEnum
 
 BEGIN, END = "# nas2fa BEGIN", "# nas2fa END"
 
-# Lines of the admin's own before the password (pam_listfile, pam_faillock) stay before ours; nothing of the account kind does.
+# Lines of the admin's own before the password (pam_listfile, pam_faillock) stay before ours; no account line does.
 _AUTH = (re.compile(r"^@include\s+common-auth\b", re.MULTILINE), re.compile(r"^-?auth\s", re.MULTILINE))
 _ACCOUNT = (re.compile(r"^(@include\s+common-account\b|-?account\s)", re.MULTILINE),)
 _OURS = re.compile(r"^[^#\n]*\bpam_nas2fa\.so\b", re.MULTILINE)

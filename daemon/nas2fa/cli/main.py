@@ -27,7 +27,7 @@ COMMANDS = {  # name: (module in nas2fa.cli, what it does in one line, so that -
     "disable": ("own", "Switch 2-step verification off for an account."),
     "recovery-codes": ("own", "Replace the ten recovery codes."),
     "user": ("users", "Manage the users of this box (root)."),
-    "system": ("system", "The second step for the whole box: check it (root)."),
+    "system": ("system", "The second step for the whole box: on, off, check (root)."),
     "explain": ("explain", "Show why attempts ended as they did (root)."),
     "repair": ("repair", "Check the records, and repair them (root)."),
     "health": ("repair", "Show how nas2fad is (root)."),

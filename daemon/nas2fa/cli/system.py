@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from nas2fa.cli.check import check
+from nas2fa.cli.switch import confirm, disable, enable, status
 
 
 @click.group()
 def system() -> None:
-    """Switch the second step on for the whole box, and check it (root)."""
+    """Switch 2-step verification on for the whole box, and check it (root)."""
 
 
-system.add_command(check)
+for command in (enable, confirm, disable, status, check):
+    system.add_command(command)

@@ -17,6 +17,7 @@ from .machine import Box
 PASSWORD = "correct horse 9"
 PASSWORD_PROMPT = "[Pp]assword: "
 CODE_PROMPT = "Verification code: "
+ADMIN = "admin"
 USERS = ("alice", "bob", "carol", "dave")
 
 _SERVICES = ("sshd", "login", "su", "sudo")
@@ -25,6 +26,9 @@ _SSHD = """\
 # First value wins, and Debian reads this folder first.
 KbdInteractiveAuthentication yes
 PasswordAuthentication no
+"""
+
+_SSHD_LOAD = """\
 # The tests log in often and wrongly, all from one address.
 MaxStartups 200:30:400
 """
@@ -51,16 +55,57 @@ def login_layers(suite: str) -> list[Path]:
     return layer(f"logins-{suite}", installed(suite), Path(__file__).read_bytes(), _prepare)
 
 
+def plain_layers(suite: str) -> list[Path]:
+    """A box with the same users that is not switched on, for enable()."""
+    return layer(f"plain-{suite}", installed(suite), Path(__file__).read_bytes(), _prepare_plain)
+
+
+def switched_layers(suite: str, *options: str) -> list[Path]:
+    """A box that `nas2fa system enable OPTIONS` has switched on, and that was confirmed; its admin is ADMIN."""
+
+    def prepare(box: Box) -> None:
+        enable(box, *options)
+
+    ingredients = Path(__file__).read_bytes() + repr(options).encode()
+    return layer(f"switched-{suite}", plain_layers(suite), ingredients, prepare)
+
+
 def _prepare(box: Box) -> None:
+    _add_users(box)
+    for service in _SERVICES:
+        add_module(box, service)
+    configure_sshd(box, _SSHD + _SSHD_LOAD)
+
+
+def _prepare_plain(box: Box) -> None:
+    _add_users(box)
+    configure_sshd(box, _SSHD_LOAD)
+
+
+def _add_users(box: Box) -> None:
     for user in USERS:
         box.run(["useradd", "--create-home", "--shell", "/bin/bash", user])
         box.run(["chpasswd"], stdin=f"{user}:{PASSWORD}\n")
     box.run(["chpasswd"], stdin=f"root:{PASSWORD}\n")
     box.write("/etc/sudoers.d/alice", "alice ALL=(ALL) ALL\n", mode=0o440)
-    for service in _SERVICES:
-        add_module(box, service)
     allow_early_codes(box)
-    configure_sshd(box, _SSHD)
+
+
+def enable(box: Box, *options: str, admin: str = ADMIN) -> Person:
+    """Switch a plain box on by the command, log `admin` in with a code, confirm; returns `admin`, who may use sudo."""
+    person = add_admin(box, admin)
+    box.run(["nas2fa", "system", "enable", "--yes", "--no-way-back-check", *options])
+    entered, shown = ssh(box, person, person.phone.code())
+    assert entered, shown
+    box.run("nas2fa system confirm")
+    return person
+
+
+def add_admin(box: Box, name: str) -> Person:
+    """A new user in the group sudo, with a second step."""
+    box.run(["useradd", "--create-home", "--shell", "/bin/bash", "--groups", "sudo", name])
+    box.run(["chpasswd"], stdin=f"{name}:{PASSWORD}\n")
+    return enrol(box, name)
 
 
 def allow_early_codes(box: Box) -> None:
@@ -89,7 +134,7 @@ def configure_sshd(box: Box, text: str) -> None:
     Raises AssertionError if `sshd -t` refuses it.
     """
     newer = box.run("sshd -T -o PerSourcePenalties=no", check=False).returncode == 0
-    box.write("/etc/ssh/sshd_config.d/00-nas2fa-test.conf", text + (_SSHD_PENALTIES if newer else ""))
+    box.write("/etc/ssh/sshd_config.d/00-test.conf", text + (_SSHD_PENALTIES if newer else ""))
     box.run("sshd -t && systemctl restart ssh")
 
 

@@ -1,0 +1,226 @@
+"""The switch itself: write, look whether it is in force, and arm the way back before the first byte changes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import pwd
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nas2fa.activation import sshd, state, writing
+from nas2fa.activation.admins import Admin
+from nas2fa.activation.edits import in_force
+from nas2fa.activation.places import BOOT_LINK, BOOT_UNIT, DROP_IN, PENDING, SCRIPT, TIMER, TRIAL
+from nas2fa.activation.plan import Change, Options
+from nas2fa.activation.state import Facts, State
+from nas2fa.activation.system import Ran, System
+
+Ask = Callable[[str, Mapping[str, Any]], tuple[Mapping[str, Any], list[Mapping[str, Any]]]]
+"""One request to nas2fad: verb and arguments; what is done, and rows. Raises Nas2faError or UnreachableError."""
+
+ELSEWHERE = "198.51.100.1"  # TEST-NET-2: an address from which nobody has special rules
+
+_BOOT = f"""\
+# A switch to 2-step verification waits to be confirmed; this undoes it when the box starts before that.
+[Unit]
+Description=Undo the switch to 2-step verification that nobody confirmed (nas2fa)
+Documentation=man:nas2fa-system(8)
+DefaultDependencies=no
+RequiresMountsFor=/etc /usr {PENDING}
+After=local-fs.target
+Before=sysinit.target shutdown.target
+Conflicts=shutdown.target
+[Service]
+Type=oneshot
+TimeoutStartSec=120
+ExecStart=/bin/sh -c 'test ! -e {PENDING} || exec /bin/sh {PENDING}/switch-back boot; rm -f {BOOT_LINK} {BOOT_UNIT}'
+"""
+
+
+class SwitchError(Exception):
+    """The switch did not take effect, and was taken back; the text says why."""
+
+
+def facts(options: Options, admins: Sequence[Admin], seconds: int) -> Facts:
+    """What is told about a switch that begins now and waits `seconds` for its confirmation."""
+    began = time.clock_gettime(time.CLOCK_BOOTTIME)
+    shown = {"ssh_keys": str(options.keys), "decoy": options.decoy}
+    uids = tuple(admin.uid for admin in admins)
+    return Facts(caller(), time.time(), boot_id(), began, began + seconds, uids, shown)
+
+
+def caller() -> str:
+    """The name of the person at the terminal, also behind sudo or su: the audit trail's login uid."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return pwd.getpwuid(int(Path("/proc/self/loginuid").read_text())).pw_name
+    return os.environ.get("SUDO_USER") or "root"
+
+
+def boot_id() -> str:
+    """The kernel's name for this boot."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def switch(system: System, changes: Sequence[Change], options: Options, told: Facts) -> None:
+    """Switch on, with the way back armed first. Raises SwitchError or OSError; the box is then as it was."""
+    with state.locked(system):
+        if state.pending(system) is not None:
+            raise SwitchError("a switch is on trial already: confirm or undo it first (nas2fa system status)")
+        _arm_boot(system)
+        kept = state.keep(system, changes, options.profiles, told)
+    try:
+        with state.locked(system):
+            _arm_timer(system, kept, told)
+            _write(system, changes)
+            _answer(system, options.profiles)
+            _check_sshd(system, options, told, changes)
+            _tell_daemon(system, told)
+    except BaseException as error:
+        go_back(system, "roll-back")
+        if isinstance(error, sshd.SshdError):
+            raise SwitchError(f"sshd refuses its configuration: {error}") from None
+        raise
+
+
+def go_back(system: System, how: str) -> Ran:
+    """`roll-back` or `disable`, by the script that works without all this. What it says in `err` is for a person."""
+    return system.run([str(system.path(SCRIPT)), how])
+
+
+def _arm_boot(system: System) -> None:
+    """The way back of the next boot: without a switch that is pending it only removes itself."""
+    writing.replace(system.path(BOOT_UNIT), _BOOT.encode())
+    link = system.path(BOOT_LINK)
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(BOOT_UNIT)
+    writing.sync(link.parent)
+
+
+def _arm_timer(system: System, kept: State, told: Facts) -> None:
+    """The way back when time is up."""
+    left = max(1, round(told.until - time.clock_gettime(time.CLOCK_BOOTTIME)))
+    system.run(["systemctl", "reset-failed", f"{TIMER}.service"])
+    ran = system.run(
+        [
+            "systemd-run", "--quiet", "--collect", f"--unit={TIMER}", f"--on-active={left}s",
+            "--timer-property=AccuracySec=1s", "--property=Restart=on-failure", "--property=RestartSec=30s",
+            "--property=Type=oneshot", "--description=Undo the switch to 2-step verification that nobody confirmed",
+            "/bin/sh", str(kept.folder / "switch-back"), "roll-back",
+        ]
+    )  # fmt: skip
+    if ran.status != 0:
+        raise SwitchError(f"no timer could be set for the way back: {ran.err.strip()}")
+
+
+def _write(system: System, changes: Sequence[Change]) -> None:
+    """All new files beside the old ones first, so that a full disk is noticed before anything has changed."""
+    staged: list[tuple[Path, Path | None]] = []
+    try:
+        for change in changes:
+            path = system.path(change.path)
+            staged.append((path, None if change.new is None else writing.stage(path, change.new)))
+    except BaseException:
+        for _, new in staged:
+            if new is not None:
+                new.unlink(missing_ok=True)
+        raise
+    for path, new in staged:
+        if new is None:
+            path.unlink(missing_ok=True)
+        else:
+            os.rename(new, path)
+        writing.sync(path.parent)
+
+
+def _answer(system: System, profiles: Sequence[str]) -> None:
+    """Let debconf remember the profiles: what counts for who runs `pam-auth-update --force` one day."""
+    held = system.run(["debconf-communicate", "libpam-runtime"], "GET libpam-runtime/profiles\n").out
+    names = [name.strip() for name in held.partition(" ")[2].split(",")]
+    value = ", ".join([name for name in names if name and not name.startswith("nas2fa")] + list(profiles))
+    system.run(["debconf-communicate", "libpam-runtime"], f"SET libpam-runtime/profiles {value}\n")
+
+
+def _check_sshd(system: System, options: Options, told: Facts, changes: Sequence[Change]) -> None:
+    """Whether the settings are in force, for everybody and for each administrator; then let sshd read them.
+
+    Raises SwitchError naming the file that wins, SshdError when sshd refuses its configuration.
+    """
+    if all(change.path != DROP_IN for change in changes):
+        return
+    users = [None, *filter(None, (_name(uid) for uid in told.uids))]
+    for user in users:
+        values = sshd.effective(system, user, ELSEWHERE if user else None)
+        for keyword, wanted in in_force(options.keys).items():
+            found = tuple(" ".join(values.get(keyword, [])).split())
+            if found != wanted:
+                raise SwitchError(_overruled(system, keyword, wanted, found, user))
+    for unit in ("ssh.service", "sshd.service"):
+        if system.run(["systemctl", "--quiet", "is-active", unit]).status == 0:
+            ran = system.run(["systemctl", "reload", unit])
+            if ran.status != 0:
+                raise SwitchError(f"sshd did not take its new configuration: {ran.err.strip()}")
+
+
+def _overruled(system: System, keyword: str, wanted: Sequence[str], found: Sequence[str], user: str | None) -> str:
+    text = f"sshd has {keyword} {' '.join(found)}{f' for {user}' if user else ''}, not {' '.join(wanted)}"
+    place = sshd.winner(system, keyword)
+    if place is not None and place[0] != DROP_IN:
+        return (
+            f"{text}: {place[0]}:{place[1]} comes before {DROP_IN}, and sshd takes the first value. Set it there "
+            "(OpenMediaVault: in its own settings, docs/nas.md), or put `Include /etc/ssh/sshd_config.d/*.conf` first."
+        )
+    matches = [one for one in sshd.settings(system) if one.keyword == keyword and one.match is not None]
+    where = ", ".join(one.where for one in matches)
+    return f"{text}: a Match block says otherwise ({where})" if where else f"{text}: {DROP_IN} is not read"
+
+
+def _name(uid: int) -> str | None:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None
+
+
+def _tell_daemon(system: System, told: Facts) -> None:
+    """nas2fad tells administrators at their logins how long the trial goes on."""
+    note: Mapping[str, Any] = {"until": told.until, "uids": list(told.uids)}
+    writing.replace(system.path(TRIAL), json.dumps(note).encode())
+
+
+def disarm(system: System) -> None:
+    """After a confirmation: no timer, no unit of the next boot, no word at logins."""
+    system.run(["systemctl", "stop", f"{TIMER}.timer"])
+    for name in (TRIAL, BOOT_LINK, BOOT_UNIT):
+        system.path(name).unlink(missing_ok=True)
+    _remove_empty(system.path(BOOT_LINK).parent)
+    system.run(["systemctl", "daemon-reload"])
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def confirm(system: System, ask: Ask) -> None:
+    """Make the switch that is on trial stay. Raises SwitchError with what is missing, and what ask raises."""
+    with state.locked(system):
+        on_trial = state.pending(system)
+        if on_trial is None:
+            raise SwitchError("no switch is on trial: there is nothing to confirm (nas2fa system status)")
+        told = on_trial.facts
+        if told.boot_id != boot_id() or told.until <= time.clock_gettime(time.CLOCK_BOOTTIME):
+            raise SwitchError("the trial is over; begin another: nas2fa system enable")
+        _, rows = ask("accepted", {"since": math.ceil(told.began)})
+        if not any(not told.uids or row["uid"] in told.uids for row in rows):
+            raise SwitchError(
+                "no administrator has logged in with a code since the switch. From another terminal, log in by ssh or "
+                "at the console with password and code; then confirm again."
+            )
+        state.confirm(system)
+    disarm(system)
