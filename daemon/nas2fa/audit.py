@@ -26,7 +26,9 @@ SYSLOG = "/dev/log"
 IDENTIFIER = "nas2fad"
 FIELD_MAX = 400  # characters of a field
 TRACE_MAX = 8000  # characters; a decision's trace is many short lines
-FIELDS = frozenset({"attempt", "user", "uid", "service", "source", "reason", "verdict", "trace", "phase", "by", "lost"})
+FIELDS = frozenset(
+    {"attempt", "user", "uid", "service", "source", "reason", "verdict", "trace", "phase", "by", "exemption", "lost"}
+)
 Fields = Mapping[str, str]
 Sink = Callable[[Event, str, Fields], bool]
 

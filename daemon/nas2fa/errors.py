@@ -27,6 +27,9 @@ class Reason(StrEnum):
     TIMEOUT = "TIMEOUT"  # prompt_timeout passed
     NOT_VERIFIED = "NOT_VERIFIED"  # account guard: this handle passed no code
     DECOY = "DECOY"  # asked after a wrong password, for the look of it
+    RULE = "RULE"  # a rule of nas2fa.toml asks no code, or refuses
+    EXEMPT = "EXEMPT"  # an exemption asks no code (nas2fa exempt)
+    TRUSTED = "TRUSTED"  # a good code at this address is not old yet (again_after)
     CHANGED = "CHANGED"  # reset, disabled or replaced while the prompt was open
     CLOCK = "CLOCK"  # local proof that the box's time went back
     FOREIGN_UID = "FOREIGN_UID"  # a peer that is not root spoke for somebody else

@@ -46,6 +46,11 @@ class Event(Enum):
         LOG_INFO,
         "asked no code of {user} from {source} via {service}: {reason} (attempt {attempt})",
     )
+    EXEMPTED = Kind(
+        "5f9a2045cfc748009ce3b646f0dcd5fe",
+        LOG_NOTICE,
+        "asked no code of {user} from {source} via {service}: exemption {exemption} (attempt {attempt})",
+    )
     UNAVAILABLE = Kind(
         "e7f9444166284b73a0c66d14de952bfe",
         LOG_ERR,
@@ -69,5 +74,12 @@ class Event(Enum):
         LOG_NOTICE,
         "recovery code used by {user} from {source} via {service} (attempt {attempt})",
     )
+    EXEMPTION_ADDED = Kind(
+        "62e5832f4c6446f1b94f2c43eca4824a", LOG_WARNING, "exemption {exemption} made by uid {by}: {reason}"
+    )
+    EXEMPTION_REMOVED = Kind(
+        "bd1ca127434841189146e512f7a5c534", LOG_NOTICE, "exemption {exemption} removed by uid {by}: {reason}"
+    )
+    FORGOTTEN = Kind("a07338af54ad4733b30550865e7bb84e", LOG_NOTICE, "trusted devices of {user} forgotten by uid {by}")
     REPAIRED = Kind("18080275c9e141ae95d15cc6e0b62e5c", LOG_WARNING, "repaired uid {uid} by uid {by}: {reason}")
     FLOOD = Kind("f3b9155ac4554cfab4e4e25ab215734a", LOG_WARNING, "not every attempt of uid {by} is recorded: {reason}")

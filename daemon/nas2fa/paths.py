@@ -54,6 +54,11 @@ class Paths:
         return f"{self.lib}/last-good.toml"
 
     @property
+    def exemptions(self) -> str:
+        """The exemptions that root has made."""
+        return f"{self.lib}/exemptions.json"
+
+    @property
     def state(self) -> str:
         """The folder of the state that is written at each login."""
         return f"{self.run}/state"

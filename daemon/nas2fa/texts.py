@@ -28,6 +28,7 @@ _REFUSALS = {
     ),
     Reason.CHANGED: "Your two-step verification was changed while you were typing. Log in again.",
     Reason.NOT_VERIFIED: "This box wants a verification code as well as a key.",
+    Reason.RULE: "This box does not let you in here. Ask the administrator, if that is not right.",
     Reason.NOT_ENROLLED: "This box wants two-step verification, and it is not set up for you. Ask the administrator.",
     Reason.BUDGET: "Too many wrong codes today. Wait until tomorrow, or ask the administrator to unlock you.",
     Reason.LOCKED_DURABLY: "Locked after very many wrong codes. Ask the administrator to unlock you.",

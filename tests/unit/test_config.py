@@ -10,6 +10,7 @@ import pytest
 from nas2fa.config import Config, load, parse
 from nas2fa.errors import ConfigError
 from nas2fa.paths import Paths
+from nas2fa.rules import Rule
 
 SHIPPED = Path(__file__).parents[2] / "etc" / "nas2fa.toml"
 
@@ -35,7 +36,7 @@ def test_shipped_file_uncommented_gives_the_defaults() -> None:
     text = re.sub(r"(?m)^#(?=\w+ = )", "", SHIPPED.read_text())
     assert parse(text, "shipped") == Config()
     set_here = re.findall(r"(?m)^(\w+) = ", text)
-    assert set_here == [field.name for field in fields(Config)]
+    assert [*set_here, "rule"] == [field.name for field in fields(Config)]
 
 
 def test_values() -> None:
@@ -71,6 +72,31 @@ def test_values() -> None:
         ("deny = 3\nx = = 2\n", "f:2: "),
         ("deny = 3\ndeny = 4\n", "f:"),
         ("x = " + "[" * 5000, "f:1: "),
+        ("\n[rule]\naction = 'skip'", "f:2: rules are written as tables"),
+        ("rule = 3", "f:1: rules are written as tables"),
+        ("rule = [3]", "f:1: rules are written as tables"),
+        ("[[rule]]\nname = 'x'", "f:1: rule 1 has no action"),
+        ("[[rule]]\naction = 'code'\n\n[[rule]]\nuser = ['a']", "f:4: rule 2 has no action"),
+        ("[[rule]]\naction = 'allow'", "f:2: rule 1: action must be one of"),
+        ("[[rule]]\naction = 'code'\n[[rule]]\naction='skip'\nusers = ['a']", "f:5: rule 2: unknown key 'users'"),
+        ("[[rule]]\naction = 'code'\ndeny = 3", "f:3: rule 1: unknown key 'deny' (options of the whole"),
+        ("[[rule]]\naction = 'code'\n[rule.x]\ny = 1", "f:3: rule 1: unknown key 'x'"),
+        ("rule = [{action = 'code'}, {action = 'no'}]", "f:1: rule 2: action must"),
+        ("[[rule]]\naction = 'skip'\nuser = 'alice'", "f:3: rule 1: user must be a list"),
+        ("[[rule]]\naction = 'skip'\nuser = []", "f:3: rule 1: user must be a list of names, at least one"),
+        ("[[rule]]\naction = 'skip'\nuser = ['']", "f:3: rule 1: user must be"),
+        ("[[rule]]\naction = 'skip'\nservice = ['NAS2FA']", "f:3: rule 1: service must be"),
+        ("[[rule]]\naction = 'skip'\ngroup = ['a:b']", "f:3: rule 1: group must be"),
+        ("[[rule]]\naction = 'skip'\nnetwork = ['10.0.0.1/8']", "f:3: rule 1: network must be"),
+        ("[[rule]]\naction = 'skip'\nnetwork = ['127.0.0.0/8']", "f:3: rule 1: network must be without"),
+        ("[[rule]]\naction = 'skip'\nnetwork = ['fe80::/64']", "f:3: rule 1: network must be without"),
+        ("[[rule]]\naction = 'skip'\nfirst = 'publickey'", "f:3: rule 1: first must be one of"),
+        ("[[rule]]\naction = 'skip'\nfrom = 'lan'", "f:3: rule 1: from must be one of"),
+        ("[[rule]]\naction = 'skip'\nagain_after = 60", "f:1: rule 1: again_after is for action = 'code'"),
+        ("[[rule]]\naction = 'code'\nagain_after = 604801", "f:3: rule 1: again_after must be"),
+        ("[[rule]]\naction = 'skip'\nfrom = 'local'\nnetwork = ['10.0.0.0/8']", "f:1: rule 1 fits nobody"),
+        ("[[rule]]\naction = 'code'\n" * 101, "f:201: more than 100 rules"),
+        ("[[rule]]\naction = 'code'\ngroup = " + str([f"g{n}" for n in range(201)]), "f:1: more than 200 groups"),
     ],
 )
 def test_refused_with_file_and_line(text: str, start: str) -> None:
@@ -128,3 +154,43 @@ def test_no_place_for_the_copy_is_no_fault(paths: Paths) -> None:
     os.rmdir(paths.lib)
     write(paths.config, "deny = 3")
     assert load(paths) == (Config(deny=3), None)
+
+
+def test_rules_keep_their_order() -> None:
+    text = """
+deny = 3
+[[rule]]
+name = "the LAN"
+action = "skip"
+service = ["sudo-i", "SSHD"]
+group = ["users"]
+network = ["192.168.1.0/24"]
+first = "password"
+[[rule]]
+action = "code"
+from = "remote"
+again_after = 28800
+[[rule]]
+action = "deny"
+user = ["guest"]
+"""
+    assert parse(text, "f").rule == (
+        Rule(
+            "skip",
+            "the LAN",
+            service=frozenset({"sudo", "sshd"}),
+            group=frozenset({"users"}),
+            network=(ip_network("192.168.1.0/24"),),
+            first="password",
+            number=1,
+        ),
+        Rule("code", origin="remote", again_after=28800, number=2),
+        Rule("deny", user=frozenset({"guest"}), number=3),
+    )
+
+
+def test_the_example_rules_of_the_shipped_file_would_be_taken() -> None:
+    text = re.sub(r"(?m)^# (?=\w+ = |\[\[)", "", SHIPPED.read_text())
+    rules = parse(text, "shipped").rule
+    assert {rule.action for rule in rules} == {"code", "skip", "deny"}
+    assert any(rule.again_after for rule in rules)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nas2fa.errors import Reason, StoreError
 from nas2fa.factors import recovery
-from nas2fa.login.conversation import Rules
+from nas2fa.login.attempt import Rules
 from nas2fa.login.protocol import PHASES, Hello
 from nas2fa.steps import Answer
 from nas2fa.store.records import Authenticator, Credential, Instant, Secret

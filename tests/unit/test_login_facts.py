@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 from nas2fa.errors import ProtocolError, Reason
-from nas2fa.login.conversation import Attempt, Flow, Verdict, converse
+from nas2fa.login.attempt import Attempt, Flow, Verdict
+from nas2fa.login.conversation import converse
 from nas2fa.server import logins
 from nas2fa.server.attempts import Attempts
 from nas2fa.server.logins import Logins

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from nas2fa.signin.place import addresses_here, parsed, session_of, source_of, tty_of
+from box_network import OWN
+from nas2fa.signin.place import parsed, session_of, source_of, tty_of
 
 
 def stat(tty_nr: int | str, comm: str = "bash") -> str:
@@ -77,27 +78,6 @@ def test_session(cgroup, sessionid, session) -> None:
     assert session_of(cgroup, sessionid) == session
 
 
-FIB_TRIE = """Main:
-  +-- 192.168.1.0/24 2 0 2
-     |-- 192.168.1.0
-        /24 link UNICAST
-Local:
-  +-- 0.0.0.0/0 3 0 5
-     +-- 127.0.0.0/8 2 0 2
-        |-- 127.0.0.1
-           /32 host LOCAL
-        |-- 127.255.255.255
-           /32 link BROADCAST
-     |-- 192.168.1.5
-        /32 host LOCAL
-"""
-ROUTE = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
-eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
-eth0\t0001A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
-"""
-IF_INET6 = """00000000000000000000000000000001 01 80 10 80       lo
-fd000000000000000000000000000005 02 40 00 80     eth0
-"""
 LOCAL = {"REMOTE": "0", "TTY": "tty1", "SEAT": "seat0"}
 REMOTE = {"REMOTE": "1", "REMOTE_HOST": "10.0.0.5", "TTY": "pts/0"}
 
@@ -116,7 +96,7 @@ REMOTE = {"REMOTE": "1", "REMOTE_HOST": "10.0.0.5", "TTY": "pts/0"}
         ("tty1", None, "unknown"),
         ("", None, "unknown"),
         ("", REMOTE, "10.0.0.5"),
-        ("", {**REMOTE, "REMOTE_HOST": "fd00::0005"}, "fd00::5"),
+        ("", {**REMOTE, "REMOTE_HOST": "fd00::0009"}, "fd00::9"),
         ("", {**REMOTE, "REMOTE_HOST": "::ffff:10.0.0.5"}, "10.0.0.5"),
         ("", {**REMOTE, "REMOTE_HOST": "fe80::1%eth0"}, "unknown"),
         ("", {**REMOTE, "REMOTE_HOST": "laptop.example"}, "unknown"),
@@ -126,23 +106,18 @@ REMOTE = {"REMOTE": "1", "REMOTE_HOST": "10.0.0.5", "TTY": "pts/0"}
     ],
 )
 def test_source_where_logind_keeps_sessions(tty, session, source) -> None:
-    assert source_of(tty, session, logind=True) == source
-
-
-def test_own_addresses_and_gateways() -> None:
-    assert addresses_here(FIB_TRIE, ROUTE, IF_INET6) == {"127.0.0.1", "192.168.1.5", "192.168.1.1", "::1", "fd00::5"}
+    assert source_of(tty, session, logind=True, own=OWN) == source
 
 
 @pytest.mark.parametrize("host", ["192.168.1.5", "192.168.1.1", "::ffff:192.168.1.5", "fd00::5"])
 def test_the_box_itself_and_its_gateway_are_no_source(host) -> None:
-    here = addresses_here(FIB_TRIE, ROUTE, IF_INET6)
-    assert source_of("", {**REMOTE, "REMOTE_HOST": host}, True, here) == "unknown"
-    assert source_of("", {**REMOTE, "REMOTE_HOST": "192.168.1.7"}, True, here) == "192.168.1.7"
+    assert source_of("", {**REMOTE, "REMOTE_HOST": host}, True, OWN) == "unknown"
+    assert source_of("", {**REMOTE, "REMOTE_HOST": "192.168.1.7"}, True, OWN) == "192.168.1.7"
 
 
 def test_source_without_logind_is_the_terminal_alone() -> None:
-    assert source_of("tty1", None, logind=False) == "console"
-    assert source_of("", None, logind=False) == "unknown"
+    assert source_of("tty1", None, logind=False, own=OWN) == "console"
+    assert source_of("", None, logind=False, own=OWN) == "unknown"
 
 
 def test_a_file_of_logind() -> None:

@@ -4,15 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from box_network import OWN
 from nas2fa.clock.floor import floor_step
 from nas2fa.errors import Reason, StoreError
 from nas2fa.factors import totp
-from nas2fa.login.conversation import Attempt, Rules, Verdict, converse
+from nas2fa.login.attempt import Attempt, Rules, Verdict
+from nas2fa.login.conversation import converse
 from nas2fa.login.lockout import Limits
 from nas2fa.login.protocol import Hello
 from nas2fa.login.source import Console
-from nas2fa.steps import Answer, Ask, Cut, Durable, Tell
-from nas2fa.store.records import EMPTY_STATE, Authenticator, Credential, Instant, Secret, UserState
+from nas2fa.network import Own
+from nas2fa.steps import Answer, Ask, Cut, Durable, InGroups, PasswordVersion, Tell
+from nas2fa.store.records import EMPTY_STATE, Authenticator, Credential, Exemption, Instant, Secret, UserState
 
 UID = 1000
 USER = "alice"
@@ -55,10 +58,21 @@ class MemoryWorld:
     lost_marks: Reason | None = None
     disk: bool = True  # what Durable comes back with
     the_rules: Rules = RULES
+    exempted: tuple[Exemption, ...] = ()
+    the_own: Own = OWN
+    groups: frozenset[str] = frozenset()  # those that the module says the user is in
+    asked_groups: list[str] = field(default_factory=list)
+    password: str = "$y$j9T$salt1"  # its version
     trials: dict[int, float] = field(default_factory=dict)  # uid -> seconds left
 
     def rules(self) -> Rules:
         return self.the_rules
+
+    def exemptions(self) -> tuple[Exemption, ...]:
+        return self.exempted
+
+    def own(self) -> Own:
+        return self.the_own
 
     def load(self, uid: int, user: str | None) -> Credential:
         if self.fault is not None:
@@ -130,10 +144,11 @@ def play(
     *answers: str | Answer | None,
     now: Instant = NOON,
     root: bool = True,
+    login: bool = True,
     before_answer: Callable[[], None] = lambda: None,
 ) -> Played:
     """Run a conversation through; every answer of the script must be asked for. None: the application cannot ask."""
-    attempt = Attempt("0badc0de", hello, root, now)
+    attempt = Attempt("0badc0de", hello, root, now, login)
     flow = converse(attempt, world)
     script = list(answers)
     played = Played(Verdict("", None), [], [], [], attempt)  # type: ignore[arg-type]
@@ -152,6 +167,11 @@ def play(
                     played.told.append(text)
                 case Cut(digits):
                     played.cuts.append(digits)
+                case InGroups(names):
+                    world.asked_groups += names
+                    reply = world.groups & set(names)
+                case PasswordVersion():
+                    reply = world.password
                 case Durable():
                     reply = world.disk
     except StopIteration as end:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,23 @@ def account(name: str | None) -> Account:
         who = f"no user named {shown(name)}" if name is not None else f"uid {os.geteuid()} has no name"
         raise RequestError(Reason.UNKNOWN_USER, f"{who} on this box") from None
     return Account(entry.pw_uid, entry.pw_name)
+
+
+def groups_of(name: str) -> str:
+    """The names of the groups that a user is in, as the control protocol takes them: joined by ":"."""
+    with suppress(KeyError):
+        entry = pwd.getpwnam(name)
+        gids = os.getgrouplist(entry.pw_name, entry.pw_gid)
+        named = [_group(gid) for gid in gids]
+        return ":".join(sorted({group for group in named if group and ":" not in group}))
+    return ""
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return ""  # a gid without a name cannot be meant by a rule
 
 
 def recorded_account(box: Box, name: str) -> Account:

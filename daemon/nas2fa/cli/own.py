@@ -10,7 +10,7 @@ import click
 
 from nas2fa.cli import tables, terminal
 from nas2fa.cli.advice import ADVICE
-from nas2fa.cli.box import Box, PlainRelay, account
+from nas2fa.cli.box import Box, PlainRelay, account, groups_of
 from nas2fa.cli.recovery import RecoveryRelay
 from nas2fa.shown import shown
 
@@ -70,7 +70,9 @@ def test(box: Box, user: str | None, service: str, rhost: str, as_json: bool) ->
     """
     if not as_json:
         terminal.say("This is the real decision: a right code is used up by it, a wrong one is counted.")
-    args = {**account(user).args(), "service": service, "rhost": rhost}
+    whom = account(user)
+    groups = groups_of(whom.user) if os.geteuid() == 0 else ""
+    args = {**whom.args(), "service": service, "rhost": rhost, "groups": groups}
     decision, _ = box.request("test", args)
     lets_in = decision["verdict"] in LETS_IN
     if as_json:

@@ -16,6 +16,7 @@ from nas2fa.errors import Reason, RequestError
 
 UID_MAX = 2**32 - 2  # (uid_t) -1 means "no uid"
 USER_MAX = 256  # characters of a name, as in the login conversation
+GROUPS_MAX = 8192  # characters of names of groups, joined by ":"
 URI_MAX = 2048  # characters of a provisioning URI
 ROOT_UID = 0
 
@@ -99,7 +100,11 @@ _TABLE = (
     Verb(
         "test",
         _ANYBODY,
-        _user(service=Arg(str, "sshd", least=1, most=64), rhost=Arg(str, "", root_only=True)),
+        _user(
+            service=Arg(str, "sshd", least=1, most=64),
+            rhost=Arg(str, "", root_only=True),
+            groups=Arg(str, "", most=GROUPS_MAX, root_only=True),
+        ),
     ),
     Verb("setup", frozenset({Caller.ROOT, Caller.OWN_WITH_TOKEN}), _SETUP),
     Verb("disable", _ANYBODY, _user(), fresh_code=True),

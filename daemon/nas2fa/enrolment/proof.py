@@ -6,22 +6,20 @@ administrator, a listed source, the console.
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from nas2fa.errors import Reason, RequestError
 from nas2fa.factors import recovery
+from nas2fa.network import Network, literal
 from nas2fa.store.records import Credential, Instant
 
 TOKEN_SECONDS: Final = 120
 TOKENS_MAX: Final = 256
 TOKENS_PER_UID: Final = 4  # so that nobody takes all places of the others
 CONSOLE: Final = "console"
-
-Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 NO_PROOF_TEXT: Final = (
     "Your password was right. To set up two-step verification from here you also need an invite code from the "
@@ -81,10 +79,7 @@ def check_proof(credential: Credential, source: str, invite: str, enroll_from: S
 
 def address_in(source: str, network: Network) -> bool:
     """True when source is a literal address inside the network; never for loopback, whatever the network says."""
-    try:
-        address = ipaddress.ip_address(source)
-    except ValueError:
+    address = literal(source)
+    if address is None or address.is_loopback:
         return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return not address.is_loopback and address.version == network.version and address in network
+    return address.version == network.version and address in network

@@ -8,89 +8,22 @@ marked in one step with nothing in between.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
 
 from nas2fa import texts
 from nas2fa.errors import ProtocolError, Reason, StoreError
 from nas2fa.factors import recovery
+from nas2fa.login.admission import admission, loaded, remember
+from nas2fa.login.attempt import Attempt, Flow, Verdict, World
 from nas2fa.login.judgement import Outcome, codes_per_try, judge
-from nas2fa.login.lockout import Limits, count_failure, count_refused, standing
-from nas2fa.login.policy import Action, Decision, decide
-from nas2fa.login.protocol import Hello
-from nas2fa.login.source import NAMED, Console, Source, source_of
+from nas2fa.login.lockout import count_failure, count_refused, standing
+from nas2fa.login.policy import Action, Decision
+from nas2fa.login.source import Source, source_of
 from nas2fa.steps import Answer, Ask, Cut, Durable, Reply, Step, Tell
-from nas2fa.store.records import Authenticator, Credential, Instant, UserState
+from nas2fa.store.records import Credential, UserState
 
 # Services whose own options can replace the prompt's text (sudo -p, passprompt_override): a line before it says what
 # is asked.
 PROMPT_REPLACING_SERVICES = frozenset({"sudo", "sudo-i"})
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the conversation takes from the configuration."""
-
-    limits: Limits
-    unenrolled: str
-    console: Console = field(default_factory=Console)
-
-
-class World(Protocol):
-    """What lies behind a conversation."""
-
-    def rules(self) -> Rules:
-        """The rules of this moment."""
-
-    def load(self, uid: int, user: str) -> Credential:
-        """The credential as it stands now. StoreError when that cannot be told."""
-
-    def state(self, uid: int) -> UserState:
-        """The state as it stands now."""
-
-    def update(self, uid: int, user: str, fn: Callable[[Credential, UserState], tuple[UserState, Outcome]]) -> Outcome:
-        """Load both, apply fn, keep its state, give its outcome: one step that nothing comes between."""
-
-    def recovery_fault(self, uid: int) -> Reason | None:
-        """Why it is not known which recovery codes were used; none may be accepted then."""
-
-    def put(self, uid: int, state: UserState) -> None:
-        """Keep a state that was computed outside update."""
-
-    def trial(self, uid: int, boot: float) -> float:
-        """Seconds until the second step switches itself off, for an admin who has not confirmed it; else 0."""
-
-    def floor(self, authenticator: Authenticator, state: UserState, at: Instant, /) -> int:
-        """The last step of this authenticator that counts as used at this moment (clock/floor.py)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a conversation ended: the word for the module, the reason for journal and `explain`."""
-
-    word: str
-    reason: Reason
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One attempt as the journal knows it; the conversation notes its decisions here, never an answer."""
-
-    id: str
-    hello: Hello
-    peer_is_root: bool
-    began: Instant
-    login: bool = True  # False: asked on the control socket, where nobody gets in by it
-    source: Source = NAMED
-    trace: list[str] = field(default_factory=list)
-    outcome: Outcome | None = None
-
-    def note(self, line: str) -> None:
-        """Add a line to the trace."""
-        self.trace.append(line)
-
-
-Flow: TypeAlias = Generator[Step, Reply, Verdict]
 
 
 def converse(attempt: Attempt, world: World) -> Flow:
@@ -108,18 +41,28 @@ def converse(attempt: Attempt, world: World) -> Flow:
 
 
 def _auth(attempt: Attempt, world: World) -> Flow:
-    credential, decision = _policy(attempt, world)
-    if decision.action is Action.SKIP:
-        return Verdict("pass", Reason.NOT_ENROLLED)
-    if decision.action is Action.DENY:
-        return (yield from _refuse(attempt, "deny", Reason.NOT_ENROLLED))
+    decision = yield from admission(attempt, world)
+    if decision.action is not Action.CODE:
+        return (yield from _unasked(attempt, decision, "pass"))
+    credential = loaded(attempt, world)
     lock = standing(world.state(credential.uid), attempt.source, attempt.began.boot, codes_per_try(credential))
     if lock is not None:
         attempt.note(f"locked: {lock.reason}, {lock.seconds:.0f} s left")
         world.update(credential.uid, attempt.hello.user, _refused(attempt.source))
         return (yield from _refuse(attempt, "locked", lock.reason, lock.seconds))
     answer = yield from _ask(attempt, world)
-    return (yield from _answered(attempt, world, credential, answer))
+    verdict = yield from _answered(attempt, world, credential, answer)
+    if verdict.word == "allow":
+        yield from remember(attempt, world, decision.rule, answer.now.boot)
+    return verdict
+
+
+def _unasked(attempt: Attempt, decision: Decision, word: str) -> Flow:
+    """The end where policy asks no code; `word` when it skips."""
+    attempt.exemption = decision.exemption
+    if decision.action is Action.SKIP:
+        return Verdict(word, decision.reason)
+    return (yield from _refuse(attempt, "deny", decision.reason))
 
 
 def _answered(attempt: Attempt, world: World, asked: Credential, answer: Answer) -> Flow:
@@ -160,9 +103,9 @@ def _guard(attempt: Attempt, world: World) -> Flow:
     """Account phase of a guarded line: a handle that passed no code is refused if policy wants one (a key alone)."""
     if attempt.hello.verified or not attempt.peer_is_root:  # a peer that is not root could as well not ask
         return Verdict("ignore", Reason.OK)
-    _, decision = _policy(attempt, world)
-    if decision.action is Action.SKIP:
-        return Verdict("ignore", Reason.NOT_ENROLLED)
+    decision = yield from admission(attempt, world)
+    if decision.action is not Action.CODE:
+        return (yield from _unasked(attempt, decision, "ignore"))
     return (yield from _refuse(attempt, "deny", Reason.NOT_VERIFIED))
 
 
@@ -173,9 +116,9 @@ def _account(attempt: Attempt, world: World) -> Flow:
 
 def _split(attempt: Attempt, world: World) -> Flow:
     """Before the password of a one-field program: how many characters of it are the code."""
-    credential, decision = _policy(attempt, world)
-    digits = split_digits(credential)
-    if decision.action is Action.CODE and digits is not None:
+    decision = yield from admission(attempt, world, trusting=False)  # who is trusted may type a code all the same
+    digits = split_digits(loaded(attempt, world)) if decision.action is Action.CODE else None
+    if digits is not None:
         attempt.note(f"split: the last {digits} characters are the code")
         yield Cut(digits)
     return Verdict("pass", Reason.OK)
@@ -183,7 +126,7 @@ def _split(attempt: Attempt, world: World) -> Flow:
 
 def _decoy(attempt: Attempt, world: World) -> Flow:
     """After a wrong password: ask as a real login would, verify nothing, count nothing, deny."""
-    if attempt.hello.uid is None or _policy(attempt, world)[1].action is Action.CODE:
+    if attempt.hello.uid is None or (yield from admission(attempt, world)).action is Action.CODE:
         yield from _ask(attempt, world)
     return Verdict("deny", Reason.DECOY)
 
@@ -201,18 +144,6 @@ def split_digits(credential: Credential) -> int | None:
     """How many characters a combined password field ends with, when all authenticators agree on it."""
     digits = {a.digits for a in credential.authenticators}
     return digits.pop() if len(digits) == 1 else None
-
-
-def _loaded(attempt: Attempt, world: World) -> Credential:
-    assert attempt.hello.uid is not None  # protocol.decode: only a decoy has none
-    return world.load(attempt.hello.uid, attempt.hello.user)
-
-
-def _policy(attempt: Attempt, world: World) -> tuple[Credential, Decision]:
-    credential = _loaded(attempt, world)
-    decision = decide(credential, attempt.hello.service, world.rules().unenrolled)
-    attempt.note(f"policy: {decision.rule}")
-    return credential, decision
 
 
 def _ask(attempt: Attempt, world: World) -> Generator[Step, Reply, Answer]:

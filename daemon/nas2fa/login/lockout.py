@@ -60,7 +60,10 @@ def spent_guesses(state: UserState, purse: str, boot: float) -> int:
 
 
 def count_failure(state: UserState, source: Source, boot: float, codes: int, limits: Limits) -> UserState:
-    """One checked wrong try, `codes` being how many codes would have been accepted at that moment."""
+    """One checked wrong try, `codes` being how many codes would have been accepted at that moment.
+
+    A lock, of whatever source, ends every trust of this user.
+    """
     tally = state.tallies.get(source.key, Tally())
     failures = (*(t for t in tally.failures if boot - t < limits.fail_interval), boot)
     locked_until = tally.locked_until
@@ -69,12 +72,13 @@ def count_failure(state: UserState, source: Source, boot: float, codes: int, lim
         failures = ()
     tally = replace(tally, failures=failures, locked_until=locked_until)
     guess = Guess(boot, codes, source.purse)
-    return replace(
+    after = replace(
         state,
         tallies=_with(_live(state, boot, limits), source.key, tally),
         guesses=(*(g for g in state.guesses if boot - g.at < DAY), guess),
         wrong_in_row=state.wrong_in_row + (source.purse == "remote"),
     )
+    return after if standing(after, source, boot, codes) is None else replace(after, trusts=())
 
 
 def count_refused(state: UserState, source: Source) -> UserState:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from nas2fa.login.protocol import Hello
+from nas2fa.network import literal
 
 CONSOLE_TTY = re.compile(r"(/dev/)?(tty[0-9]+|ttyS[0-9]+|ttyAMA[0-9]+|hvc[0-9]+|console)", re.ASCII)
 PTY = re.compile(r"(/dev/)?pts/[0-9]+", re.ASCII)  # a container's console; elsewhere a web terminal that runs login
@@ -56,13 +57,10 @@ def source_of(hello: Hello, peer_is_root: bool, console: Console) -> Source:
 
 
 def _remote(rhost: str) -> Source:
-    try:
-        address = ipaddress.ip_address(rhost)
-    except ValueError:
+    address = literal(rhost)
+    if address is None:
         return NAMED  # a name is what somebody's DNS says: one bucket, never trusted
     if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return Source(str(address.ipv4_mapped), "remote")
         network = ipaddress.IPv6Network((int(address), V6_PREFIX), strict=False)
         return Source(str(network), "remote")
     return Source(str(address), "remote")

@@ -14,7 +14,8 @@ from typing import Any, Final
 from nas2fa import audit
 from nas2fa.clock.now import now
 from nas2fa.errors import Reason
-from nas2fa.login.conversation import Attempt, Flow, Verdict, World, converse
+from nas2fa.login.attempt import Attempt, Flow, Verdict, World
+from nas2fa.login.conversation import converse
 from nas2fa.login.protocol import Hello
 from nas2fa.login.source import CONSOLE, source_of
 from nas2fa.server.accepting import defect
@@ -137,14 +138,14 @@ class Attempts:
         return [e for _, e in zip(range(limit), both, strict=False)]
 
     def _record(self, attempt: Attempt, verdict: Verdict) -> None:
-        if verdict.word == "ignore":
+        if verdict.word == "ignore" and not attempt.exemption:
             return  # an account phase with nothing to say: cron would fill the journal with it
         if attempt.hello.phase == "split" and verdict.word == "pass":
             return  # it only told where the code begins; whether one is asked is the auth phase's to say, in a moment
         (self._ended if attempt.peer_is_root else self._own).append(Ended(attempt, verdict, int(time.time())))
         if not self._worth_a_record(attempt):
             return
-        event = _EVENTS[verdict.word]
+        event = audit.Event.EXEMPTED if attempt.exemption else _EVENTS[verdict.word]
         if verdict.reason in (Reason.ABORTED, Reason.TIMEOUT):
             event = audit.Event.ABANDONED
         audit.emit(
@@ -157,6 +158,7 @@ class Attempts:
             reason=str(verdict.reason),
             verdict=verdict.word,
             phase=attempt.hello.phase,
+            exemption=attempt.exemption,
             trace="\n".join(attempt.trace),
         )
         if verdict.word == "allow" and attempt.outcome is not None and attempt.outcome.factor == "recovery":

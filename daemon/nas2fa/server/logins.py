@@ -11,7 +11,7 @@ from nas2fa import texts
 from nas2fa.clock.now import now
 from nas2fa.errors import ProtocolError, Reason
 from nas2fa.login import protocol
-from nas2fa.login.conversation import Flow, Verdict
+from nas2fa.login.attempt import Flow, Verdict
 from nas2fa.login.protocol import Hello
 from nas2fa.login.source import CONSOLE, source_of
 from nas2fa.server.accepting import receive, send

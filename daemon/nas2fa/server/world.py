@@ -15,13 +15,16 @@ from nas2fa.clock.now import now
 from nas2fa.config import Config
 from nas2fa.errors import Reason, StoreError
 from nas2fa.factors.totp import WINDOW
-from nas2fa.login.conversation import Rules
+from nas2fa.interfaces import own_addresses
+from nas2fa.login.attempt import Rules
 from nas2fa.login.lockout import Limits
 from nas2fa.login.source import Console
+from nas2fa.network import Own
 from nas2fa.paths import Paths
 from nas2fa.server import trial
 from nas2fa.store.credentials import Credentials
-from nas2fa.store.records import Authenticator, Credential, Instant, UserState
+from nas2fa.store.exemptions import Exemptions
+from nas2fa.store.records import Authenticator, Credential, Exemption, Instant, UserState
 from nas2fa.store.state import State
 
 BEHIND: Final = 0.1  # seconds for which the disk waits: a burst of logins is let in first, and only then written
@@ -37,6 +40,7 @@ class StoreWorld:
         self.config = config
         self.credentials = credentials
         self.states = state
+        self.exempted = Exemptions(paths)
         self._writer = ThreadPoolExecutor(1, "writer")  # one, so that writes of a record never overtake each other
         self._removals: Counter[int] = Counter()
         self._wake = asyncio.Event()
@@ -47,7 +51,15 @@ class StoreWorld:
         """The configuration of this moment, as the conversation needs it."""
         c = self.config
         limits = Limits(c.deny, c.fail_interval, c.unlock_time)
-        return Rules(limits, c.unenrolled, Console(c.display_managers, c.console_ptys))
+        return Rules(limits, c.unenrolled, Console(c.display_managers, c.console_ptys), c.rule)
+
+    def exemptions(self) -> tuple[Exemption, ...]:
+        """What root has exempted; none when the file cannot be read (`nas2fa health` says so)."""
+        return self.exempted.current()
+
+    def own(self) -> Own:
+        """The box's own addresses and gateways, as the kernel has them now."""
+        return own_addresses()
 
     def load(self, uid: int, user: str | None) -> Credential:
         """The credential, read from its file each time: what was reset a moment ago is gone. StoreError."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import pwd
 import socket
@@ -11,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas2fa.errors import Reason, RequestError
+from nas2fa.interfaces import own_addresses
 from nas2fa.signin import place
 
 _PEER = struct.Struct("3i")  # struct ucred of SO_PEERCRED, see socket(7): pid, uid, gid
 _SESSIONS = Path("/run/systemd/sessions")
-_NET = Path("/proc/1/net")  # the box's own network: this process has none, and the caller may have made one
 _FILE_MAX = 65_536  # bytes that are read of one file in /proc or /run
-_TABLE_MAX = 4 * 1024 * 1024  # bytes of a table in /proc/1/net
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +55,10 @@ def _place_of(pid: int, uid: int) -> tuple[str, str]:
             sessionid = ""  # a kernel without audit
         if process.stat().st_uid != uid:
             return "", place.UNKNOWN
-        here = place.addresses_here(_table("fib_trie"), _table("route"), _table("if_inet6"))
     except OSError:
         return "", place.UNKNOWN
     tty = place.tty_of(stat)
-    return tty, place.source_of(tty, _session(place.session_of(cgroup, sessionid)), _SESSIONS.is_dir(), here)
+    return tty, place.source_of(tty, _session(place.session_of(cgroup, sessionid)), _SESSIONS.is_dir(), own_addresses())
 
 
 def _session(name: str) -> dict[str, str] | None:
@@ -72,18 +69,6 @@ def _session(name: str) -> dict[str, str] | None:
         return place.parsed(_read(_SESSIONS / name))
     except OSError:
         return None
-
-
-def _table(name: str) -> str:
-    """A table of the network; empty for a protocol that the kernel does not have. OSError."""
-    try:
-        with (_NET / name).open(encoding="ascii", errors="replace") as file:
-            text = file.read(_TABLE_MAX)
-    except FileNotFoundError:
-        return ""
-    if len(text) == _TABLE_MAX:
-        raise OSError(errno.EFBIG, name)
-    return text
 
 
 def _read(path: Path) -> str:

@@ -5,10 +5,10 @@ The word is `console`, a literal address, or `unknown`; only root could make a p
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+
+from nas2fa.network import Own, place_of
 
 CONSOLE = "console"
 UNKNOWN = "unknown"
@@ -24,8 +24,6 @@ _FIRST_SERIAL = 64
 _SESSION_SCOPE = re.compile(
     r"^[0-9]+:[^:\n]*:/user\.slice/user-[0-9]+\.slice/session-([A-Za-z0-9]+)\.scope(?:/|$)", re.ASCII | re.MULTILINE
 )
-_LEAF = re.compile(r"\s*\|-- ([0-9.]+)", re.ASCII)
-_DEFAULT_ROUTE = re.compile(r"^\S+\t00000000\t([0-9A-F]{8})\t", re.ASCII | re.MULTILINE)
 _NUMBER = re.compile(r"-?[0-9]+", re.ASCII)
 _NO_SESSION = 2**32 - 1  # what the kernel's audit says of a process that never logged in
 
@@ -71,29 +69,11 @@ def parsed(session: str) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def addresses_here(fib_trie: str, route: str, if_inet6: str) -> set[str]:
-    """The box's own addresses and its default gateways, from those files of /proc/PID/net.
-
-    Whoever is on the box can connect to it from its own address, and behind a router that rewrites sources the whole
-    internet comes from the gateway's: neither says that somebody is in the network.
-    """
-    here, leaf = set(), ""
-    for line in fib_trie.splitlines():
-        found = _LEAF.match(line)
-        leaf = found[1] if found else leaf
-        if line.strip() == "/32 host LOCAL":
-            here.add(leaf)
-    for word in _DEFAULT_ROUTE.findall(route):  # four bytes in network order, printed as one number of this machine
-        here.add(str(ipaddress.IPv4Address(int(word, 16).to_bytes(4, sys.byteorder))))
-    here.update(str(ipaddress.IPv6Address(int(line.split()[0], 16))) for line in if_inet6.splitlines() if line.strip())
-    return here
-
-
-def source_of(tty: str, session: Mapping[str, str] | None, logind: bool, here: Collection[str] = ()) -> str:
+def source_of(tty: str, session: Mapping[str, str] | None, logind: bool, own: Own) -> str:
     """The word for nas2fad.
 
     tty: as tty_of() says. session: fields of the caller's session, None when it has none. logind: whether this box
-    keeps sessions at all; where it does, a terminal alone is not believed. here: as addresses_here() says.
+    keeps sessions at all; where it does, a terminal alone is not believed. own: an address of the box says nothing.
     """
     if session is None:
         return CONSOLE if tty and not logind else UNKNOWN
@@ -101,18 +81,6 @@ def source_of(tty: str, session: Mapping[str, str] | None, logind: bool, here: C
         # A session without a terminal is no console, whatever its program has opened: a member of dialout opens a
         # serial line from a cron job.
         return CONSOLE if tty and session.get("TTY") == tty else UNKNOWN
-    source = _literal(session.get("REMOTE_HOST", "")) if session.get("REMOTE") == "1" else UNKNOWN
-    return UNKNOWN if source in here else source
-
-
-def _literal(host: str) -> str:
-    """An address in its usual form; a name, or an address that needs an interface to mean something, is unknown."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return UNKNOWN
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id is not None:
-            return UNKNOWN
-        address = address.ipv4_mapped or address
-    return str(address)
+    place = place_of(session.get("REMOTE_HOST", ""), own)
+    known = session.get("REMOTE") == "1" and place.address is not None and not place.doubt
+    return str(place.address) if known else UNKNOWN

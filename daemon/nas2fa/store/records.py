@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 
 SECRET_MIN = 10  # bytes; shorter keys are refused on import (RFC 4226 R6 asks for 16, old tokens have 10)
@@ -104,6 +105,13 @@ class Credential:
         """True when a login of this user needs a code."""
         return bool(self.authenticators)
 
+    @property
+    def factors(self) -> str:
+        """16 hex digits that are others after any change of what may be typed at the prompt."""
+        named = [a.secret.fingerprint() for a in self.authenticators]
+        named.append(self.recovery.set_id if self.recovery else "")
+        return sha256(" ".join(named).encode("ascii")).hexdigest()[:16]
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -124,8 +132,36 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """A good code at one address, which is not asked again for there for a while. Times are CLOCK_BOOTTIME seconds."""
+
+    services: str  # those of the rule that grants it, sorted, with commas; "*" for all
+    address: str
+    began: float
+    until: float
+    password: str  # the version of the password then
+    factors: str  # what the code was checked against, see `factors`
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """Root's word that no code is asked of somebody in one network, at one service, until a day (login/policy.py)."""
+
+    id: str  # 8 hex digits
+    service: str  # canonical, nas2fa/rules.py
+    network: IPv4Network | IPv6Network
+    created: int  # unix seconds, as `until`
+    until: int
+    user: str = ""  # this or the next
+    group: str = ""
+    key: str = ""  # SHA256:… of the ssh key; empty: any, or none
+    reason: str = ""
+    by: int = 0  # the uid that made it
+
+
+@dataclass(frozen=True, slots=True)
 class UserState:
-    """What happened to one user since. All but `tallies` is also kept on disk (store/marks.py)."""
+    """What happened to one user since. All but `tallies` and `trusts` is also kept on disk (store/marks.py)."""
 
     used: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # fingerprint -> last accepted step
     tallies: Mapping[str, Tally] = field(default_factory=lambda: MappingProxyType({}))  # source -> Tally
@@ -133,6 +169,7 @@ class UserState:
     wrong_in_row: int = 0
     spent: frozenset[str] = frozenset()  # `<set_id>:<index>` of used recovery codes
     last_ok: int = 0  # unix seconds of the last accepted code
+    trusts: tuple[Trust, ...] = ()
     version: int = 0
 
 

@@ -124,8 +124,8 @@ class State:
         """
         before = self._users.get(uid)
         self._users[uid] = state
-        if before is None or replace(before, tallies=state.tallies) != state:
-            self._dirty.add(uid)  # tallies alone wake no disk: tries at a lock would keep it busy
+        if before is None or replace(before, tallies=state.tallies, trusts=state.trusts) != state:
+            self._dirty.add(uid)  # these alone wake no disk: tries at a lock would keep it busy
         self._unwritten.add(uid)
         try:
             for each in tuple(self._unwritten):
@@ -178,7 +178,7 @@ class State:
             if each.life.owner == self._life.owner:
                 self._users[uid] = each.state
             else:
-                self._users[uid] = replace(each.state, tallies=EMPTY_STATE.tallies, guesses=())
+                self._users[uid] = replace(each.state, tallies=EMPTY_STATE.tallies, guesses=(), trusts=())
             if each.life == self._life:
                 self._settled.add(uid)
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from nas2fa.store.codec import MalformedError, fields, whole
-from nas2fa.store.records import Guess, Tally, UserState
+from nas2fa.store.records import Guess, Tally, Trust, UserState
 
-_STATE = frozenset({"used", "tallies", "guesses", "wrong_in_row", "spent", "last_ok", "version"})
+_STATE = frozenset({"used", "tallies", "guesses", "wrong_in_row", "spent", "last_ok", "version", "trusts"})
 _NAME_MAX = 512  # characters of a source, a fingerprint or a spent mark
 
 
 def encode(state: UserState, *, tallies: bool = True) -> dict[str, object]:
-    """Plain JSON values; the marks leave the tallies out, which end with the boot."""
+    """Plain JSON values; the marks leave tallies and trusts out, which end with the boot."""
     return {
         "used": dict(state.used),
         "tallies": {k: [list(t.failures), t.refused, t.locked_until] for k, t in state.tallies.items()}
@@ -25,11 +25,16 @@ def encode(state: UserState, *, tallies: bool = True) -> dict[str, object]:
         "spent": sorted(state.spent),
         "last_ok": state.last_ok,
         "version": state.version,
+        "trusts": [
+            [t.services, t.address, t.began, t.until, t.password, t.factors] for t in (state.trusts if tallies else ())
+        ],
     }
 
 
 def decode(found: object) -> UserState:
     """MalformedError when `found` is not what `encode` makes."""
+    if isinstance(found, dict):
+        found = {"trusts": [], **found}  # a state of before there were any
     has = fields(found, _STATE, "state")
     return UserState(
         used=MappingProxyType(_used(has["used"])),
@@ -39,6 +44,7 @@ def decode(found: object) -> UserState:
         spent=frozenset([_name(entry) for entry in _list(has["spent"])]),
         last_ok=whole(has, "last_ok"),
         version=whole(has, "version"),
+        trusts=tuple([_trust(entry) for entry in _list(has["trusts"])]),
     )
 
 
@@ -80,6 +86,11 @@ def _tally(found: object) -> Tally:
 def _guess(found: object) -> Guess:
     at, cost, purse = _row(found, 3)
     return Guess(seconds(at), whole({"cost": cost}, "cost"), _name(purse))
+
+
+def _trust(found: object) -> Trust:
+    services, address, began, until, password, factors = _row(found, 6)
+    return Trust(_name(services), _name(address), seconds(began), seconds(until), _name(password), _name(factors))
 
 
 def _row(found: object, length: int) -> list[object]:

@@ -56,6 +56,7 @@ NAS2FAD: dict[str, Callable[[], object]] = {
     "machine id": lambda: read("/etc/machine-id"),
     "time zone": lambda: read("/etc/localtime"),
     "boot id": lambda: bytes.fromhex(os.environ["NAS2FA_BOOT_ID"]),
+    "own addresses": lambda: [read(f"/run/net/{name}") for name in ("fib_trie", "route", "if_inet6", "ipv6_route")],
     "libraries": use_libraries,
     "a thread": run_thread,
 }

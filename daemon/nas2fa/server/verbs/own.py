@@ -11,12 +11,13 @@ from nas2fa.clock.now import now
 from nas2fa.enrolment import setup
 from nas2fa.enrolment.proof import check_proof
 from nas2fa.errors import Reason, RequestError
-from nas2fa.login.conversation import Verdict
+from nas2fa.login.attempt import Flow, Verdict
 from nas2fa.login.protocol import Hello
 from nas2fa.server import views
 from nas2fa.server.attempts import new_id
 from nas2fa.server.peers import Peer
 from nas2fa.server.verbs.desk import Act, Args, Desk, clock, named
+from nas2fa.steps import InGroups, PasswordVersion
 
 OWN_SERVICE: Final = "nas2fa"  # what the journal calls a code asked by the command itself
 
@@ -88,8 +89,29 @@ def signin_verified(desk: Desk, peer: Peer, args: Args) -> dict[str, Any]:
 def _converse(desk: Desk, peer: Peer, args: Args, service: str, rhost: str) -> Generator[Any, Any, tuple[Verdict, str]]:
     user, attempt = args["user"] if peer.is_root else desk.world.own_name(args["uid"]), new_id()
     hello = Hello("auth", service, args["uid"], user, rhost=rhost)
-    verdict = yield from desk.attempts.rehearse(hello, peer.is_root, attempt)
+    verdict = yield from _answering(desk.attempts.rehearse(hello, peer.is_root, attempt), args.get("groups") or "")
     return verdict, attempt
+
+
+def _answering(flow: Flow, groups: str) -> Generator[Any, Any, Verdict]:
+    """A login conversation without a module: what that would be asked about the user is in the request."""
+    reply: Any = None
+    try:
+        while True:
+            try:
+                step = flow.send(reply)
+            except StopIteration as end:
+                verdict: Verdict = end.value
+                return verdict
+            match step:
+                case InGroups(names):
+                    reply = frozenset(groups.split(":")) & frozenset(names)
+                case PasswordVersion():
+                    reply = ""
+                case _:
+                    reply = yield step
+    finally:
+        flow.close()
 
 
 def _fresh_code(desk: Desk, peer: Peer, args: Args) -> Generator[Any, Any, str]:

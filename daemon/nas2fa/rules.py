@@ -1,0 +1,41 @@
+"""One rule of nas2fa.toml: whom it is about, and what is done with them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from nas2fa.network import Network
+
+# Services that are another one begun differently: a rule for one is a rule for both.
+SAME: Final = {"sudo-i": "sudo", "su-l": "su"}
+
+
+def canonical(service: str) -> str:
+    """The name by which rules know a PAM service; libpam itself makes the name lower case (pam_start(3))."""
+    lower = service.lower()
+    return SAME.get(lower, lower)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An empty condition holds for everybody; of a list, one entry must fit. The first rule that fits decides."""
+
+    action: str  # code | skip | deny
+    name: str = ""  # for `nas2fa explain`
+    service: frozenset[str] = frozenset()  # canonical names
+    user: frozenset[str] = frozenset()
+    group: frozenset[str] = frozenset()
+    network: tuple[Network, ...] = ()
+    first: str = ""  # password | key: what was proved before
+    origin: str = ""  # local | remote; `from` in the file
+    again_after: int = 0  # seconds in which an address with a good code is not asked again; 0: each time
+    number: int = 0  # its place in the file, from 1; 0 is the default when none fits
+
+    def __str__(self) -> str:
+        if not self.number:
+            return "no rule fits"
+        return f"rule {self.number} ({self.name})" if self.name else f"rule {self.number}"
+
+
+DEFAULT: Final = Rule("code")
