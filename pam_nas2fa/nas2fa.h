@@ -51,7 +51,7 @@ bool hello_send(struct call *c);
 int relay(struct call *c); /* the PAM code of the call, as relay_verdict */
 int relay_verdict(const struct call *c, const char *word);
 
-/* What stays in the PAM handle for c->uid; NULL for any other. */
+/* What stays in the PAM handle for c->uid; NULL for any other. Verified: a code was, or policy asked none. */
 #define KEPT_VERIFIED "nas2fa_verified"
 #define KEPT_CODE "nas2fa_code"
 int kept_set(const struct call *c, const char *name, const char *code);

@@ -65,8 +65,9 @@ EXPORT int pam_sm_authenticate(pam_handle_t *pamh, UNUSED int flags, int argc, c
 		return PAM_IGNORE;
 	c.phase = c.args & ARG_SPLIT ? PHASE_SPLIT : c.args & ARG_DECOY ? PHASE_DECOY : PHASE_AUTH;
 	r = converse(&c);
-	if (r == PAM_SUCCESS)
-		r = kept_set(&c, KEPT_VERIFIED, "");
+	if ((r == PAM_SUCCESS || (r == PAM_IGNORE && c.phase == PHASE_AUTH)) &&
+	    kept_set(&c, KEPT_VERIFIED, "") != PAM_SUCCESS)
+		r = PAM_BUF_ERR;
 	if (r == PAM_IGNORE && c.cut != 0)
 		r = kept_split(&c);
 	if ((c.args & ARG_PUBKEY) && r != PAM_SUCCESS && r != PAM_IGNORE)

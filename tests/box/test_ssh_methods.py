@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from debianbox import clients, logins
@@ -19,17 +21,42 @@ def alice(box: Box) -> Person:
 
 
 @pytest.fixture
-def key(box: Box, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+def key(box: Box, tmp_path: Path) -> tuple[str, ...]:
     """Options for ssh to use a key that alice has authorised."""
+    return authorise(box, tmp_path, "-t ed25519")
+
+
+def authorise(box: Box, folder: Path, kind: str, *, signed: bool = False) -> tuple[str, ...]:
+    """Options for ssh to use a new key of this kind, which alice accepts: itself, or for its certificate's sake."""
     path = "/home/alice/.ssh"
-    box.run(
-        f"mkdir -m 700 {path} && ssh-keygen -q -t ed25519 -N '' -f {path}/id && cp {path}/id.pub {path}/authorized_keys"
-    )
+    box.run(f"mkdir -m 700 {path} && cd {path} && ssh-keygen -q {kind} -N '' -f id && cp id.pub authorized_keys")
+    if signed:
+        box.run(
+            f"cd {path} && ssh-keygen -q {kind} -N '' -f ca && ssh-keygen -q -s ca -I alice-1 -n alice id.pub"
+            ' && echo "cert-authority $(cat ca.pub)" > authorized_keys'
+        )
     box.run(f"chown -R alice: {path}")
-    copy = tmp_path_factory.mktemp("key") / "id"
-    copy.touch(mode=0o600)
-    copy.write_text(box.read(f"{path}/id"))
-    return ("-i", str(copy), "-o", "PreferredAuthentications=publickey,keyboard-interactive")
+    for name in ("id", "id-cert.pub") if signed else ("id",):
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_text(box.read(f"{path}/{name}"))
+    return ("-i", str(folder / "id"), "-o", "PreferredAuthentications=publickey,keyboard-interactive")
+
+
+def ask_code_after_key(box: Box) -> None:
+    """Key and code; without a key password and code."""
+    line = "auth [success=done new_authtok_reqd=done ignore=ignore default=die] pam_nas2fa.so pubkey"
+    box.run(["sed", "-i", f"0,/^@include common-auth/s//{line}\\n&/", "/etc/pam.d/sshd"])
+    logins.configure_sshd(
+        box,
+        "KbdInteractiveAuthentication yes\nPasswordAuthentication no\n"
+        "AuthenticationMethods publickey,keyboard-interactive:pam keyboard-interactive:pam\n",
+    )
+
+
+def first_factor(trace: list[str], phase: str) -> str:
+    """The field `first` of the only hello of this phase."""
+    (body,) = (found[1] for line in trace if (found := re.search(rf'"H1({phase}\\0.*)", 4097', line)))
+    return re.split(r"\\0(?:00)?", body)[7]
 
 
 @contextmanager
@@ -96,13 +123,7 @@ def test_guard_does_not_ask_who_is_not_enrolled(box: Box) -> None:
 
 def test_key_and_code_without_the_password(box: Box, alice: Person, key: tuple[str, ...]) -> None:
     logins.add_guard(box)
-    line = "auth [success=done new_authtok_reqd=done ignore=ignore default=die] pam_nas2fa.so pubkey"
-    box.run(["sed", "-i", f"0,/^@include common-auth/s//{line}\\n&/", "/etc/pam.d/sshd"])
-    logins.configure_sshd(
-        box,
-        "KbdInteractiveAuthentication yes\nPasswordAuthentication no\n"
-        "AuthenticationMethods publickey,keyboard-interactive:pam keyboard-interactive:pam\n",
-    )
+    ask_code_after_key(box)
     child = clients.openssh(box, "alice", *key)
     assert "alice" in clients.answer(child, (CODE_PROMPT, alice.phone.code())).split()
 
@@ -112,3 +133,41 @@ def test_key_and_code_without_the_password(box: Box, alice: Person, key: tuple[s
 
     # Without the key the line stands aside, and the password is asked first.
     assert logins.ssh(box, alice, alice.phone.code())[0]
+
+
+KINDS = {
+    "ed25519": ("-t ed25519", False),
+    "ecdsa": ("-t ecdsa -b 521", False),
+    "rsa-4096": ("-t rsa -b 4096", False),
+    "ed25519-certificate": ("-t ed25519", True),
+    "rsa-4096-certificate": ("-t rsa -b 4096", True),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_daemon_is_told_the_whole_key_before_it_asks_for_the_code(
+    box: Box, alice: Person, tmp_path: Path, kind: str
+) -> None:
+    """Exemptions know it by its fingerprint. A certificate is told as such, and cut when it is too long."""
+    words, signed = KINDS[kind]
+    options = authorise(box, tmp_path, words, signed=signed)
+    ask_code_after_key(box)
+    with traced_daemon(box) as trace:
+        child = clients.openssh(box, "alice", *options)
+        assert "alice" in clients.answer(child, (CODE_PROMPT, alice.phone.code())).split()
+    told = first_factor(trace, "auth").removesuffix("\\n")
+    offered = box.read(f"/home/alice/.ssh/{'id-cert.pub' if signed else 'id.pub'}").split()
+    assert told == f"publickey {offered[0]} {offered[1]}"[:1600]
+    assert (len(told) == 1600) is (kind == "rsa-4096-certificate")
+
+
+@pytest.mark.usefixtures("alice")
+def test_after_a_key_alone_sshd_tells_nobody_which_key_it_was(box: Box, key: tuple[str, ...]) -> None:
+    """Its account phase comes before it notes the key: that there was one the guard knows by there being no auth phase.
+
+    Were a later sshd to tell, exemptions by key could hold for a key alone.
+    """
+    logins.add_guard(box)
+    with traced_daemon(box) as trace:
+        clients.answer(clients.openssh(box, "alice", *key))
+    assert first_factor(trace, "guard") == ""

@@ -138,12 +138,31 @@ def test_verified_lasts_for_the_user_of_the_handle(directory: Path, build: str) 
     assert outcome.codes("account") == [Pam.IGNORE] * 3 + [Pam.PERM_DENIED]
 
 
-@pytest.mark.parametrize("word", [b"Vpass", b"Vdeny", b"Vlocked", b"Vunavailable"])
-def test_only_allow_verifies(directory: Path, word: bytes) -> None:
+@pytest.mark.parametrize("word", [b"Vdeny", b"Vlocked", b"Vunavailable", b"Vignore"])
+def test_a_refusal_does_not_verify(directory: Path, word: bytes) -> None:
     stack = PamStack(directory).write(AUTH, GUARD)
     with FakeDaemon(stack.socket, [READ, word], [READ, b"Vdeny"]) as daemon:
         stack.run("daemon", "auth", "account")
     assert daemon.received[1][0].endswith(b"\0\0\0")
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_whom_policy_asks_no_code_is_not_guarded_as_by_a_key_alone(directory: Path, build: str) -> None:
+    """A rule may ask none after a password and one after a key: the guard must know which of them it was."""
+    stack = PamStack(directory, BUILDS[build]).write(AUTH, GUARD)
+    with FakeDaemon(stack.socket, [READ, b"Vpass"], [READ, b"Vignore"]) as daemon:
+        outcome = stack.run("daemon", "auth", "account")
+    assert outcome.codes("auth") == [Pam.IGNORE]  # by itself it still opens nothing
+    assert daemon.received[1][0].endswith(b"\x001\0")
+
+
+@pytest.mark.parametrize("line", ["split", "decoy", "pubkey"])
+def test_a_line_that_asks_nobody_verifies_nothing(directory: Path, line: str) -> None:
+    stack = PamStack(directory).write(f"{AUTH} {line}", GUARD)
+    scripts: list[Script] = [*([] if line == "pubkey" else [[READ, b"Vpass"]]), [READ, b"Vdeny"]]
+    with FakeDaemon(stack.socket, *scripts) as daemon:
+        stack.run("daemon", "auth", "account")
+    assert daemon.received[-1][0].endswith(b"\0\0\0")
 
 
 def test_allow_in_the_account_phase_does_not_verify(directory: Path) -> None:
