@@ -7,7 +7,7 @@ _nas2fa_options() {
 	test) echo "--service --from --json --help" ;;
 	explain) echo "--limit --json --help" ;;
 	repair) echo "--restore --adopt --yes --json --help" ;;
-	"system check") echo "--json --quiet --help" ;;
+	"system check") echo "--json --quiet --log --help" ;;
 	"system enable")
 		echo "--confirm-within --dry-run --yes --ssh-keys --decoy --no-way-back-check --help" ;;
 	"system disable") echo "--yes --help" ;;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from nas2fa.activation.checks import ssh
+from nas2fa.activation.checks import boot, pam, people, places, services, ssh, units
 from nas2fa.activation.examination import Ask, Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.system import System
@@ -12,7 +12,15 @@ from nas2fa.activation.system import System
 Check = Callable[[Examination], Iterable[Finding]]
 
 BROKE_OFF = "check-failed"  # the finding about a check, not about the box
-CHECKS: tuple[Check, ...] = (*ssh.CHECKS,)
+CHECKS: tuple[Check, ...] = (
+    *units.CHECKS,
+    *pam.CHECKS,
+    *ssh.CHECKS,
+    *services.CHECKS,
+    *places.CHECKS,
+    *people.CHECKS,
+    *boot.CHECKS,
+)
 
 
 def examine(system: System, ask: Ask | None) -> list[Finding]:

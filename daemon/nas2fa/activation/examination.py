@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
-from nas2fa.activation import sshd
+from nas2fa.activation import sshd, state
 from nas2fa.activation.admins import Admin, admins
+from nas2fa.activation.switch import Ask
 from nas2fa.activation.system import System
 
-SWITCH = "/var/lib/nas2fa-switch"  # what switching on keeps
-DROP_IN = "/etc/ssh/sshd_config.d/00-nas2fa.conf"
-
-Ask: TypeAlias = Callable[[str, Mapping[str, Any]], tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]]
+__all__ = ["Ask", "Examination"]
 
 
 @dataclass(frozen=True)
@@ -26,9 +23,19 @@ class Examination:
     ask: Ask | None
 
     @cached_property
+    def switch(self) -> state.State | None:
+        """The switch that counts, on trial or confirmed; None: the second step is off for the box."""
+        return state.pending(self.system) or state.enforced(self.system)
+
+    @property
     def on(self) -> bool:
         """Whether the second step is switched on for the box, on trial or confirmed."""
-        return any(os.path.lexists(self.system.path(f"{SWITCH}/{name}")) for name in ("pending", "enforced"))
+        return self.switch is not None
+
+    @cached_property
+    def contained(self) -> bool:
+        """Whether this is a container: kernel line and clock are then the host's."""
+        return self.system.run(["systemd-detect-virt", "--quiet", "--container"]).status == 0
 
     @cached_property
     def health(self) -> Mapping[str, Any]:

@@ -7,10 +7,11 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
-from nas2fa.activation import doctor
+from nas2fa.activation import doctor, report
 from nas2fa.activation.examination import Ask, Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.system import System
@@ -26,14 +27,16 @@ _HEADS = {
     Severity.WARNING: "Warnings: these will bite one day",
     Severity.NOTE: "Notes",
 }
+STATE = "/var/lib/nas2fa-check"  # StateDirectory= of nas2fa-check.service
 _WIDTH_MAX = 110  # longer lines are hard to read
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--quiet", is_flag=True, help="Print one line, and end with the exit code of a Nagios plugin.")
+@click.option("--log", is_flag=True, help="Tell the journal what is new since the last time (the daily timer).")
 @click.pass_obj
-def check(box: Box, as_json: bool, quiet: bool) -> int:
+def check(box: Box, as_json: bool, quiet: bool, log: bool) -> int:
     """Look for what lets somebody in without a code, or shuts somebody out; each with its remedy (root).
 
     Exit code: 0 nothing but notes, 1 warnings, 2 errors, 3 it could not be checked.
@@ -45,6 +48,8 @@ def check(box: Box, as_json: bool, quiet: bool) -> int:
     found = doctor.examine(System(), ask)
     if as_json:
         tables.print_json([asdict(finding) for finding in found])
+    elif log:
+        report.log_changes(found, Path(os.environ.get("STATE_DIRECTORY", STATE)) / "known.json")
     elif quiet:
         terminal.say(one_line(found))
     else:
@@ -94,6 +99,6 @@ def _print(found: Sequence[Finding], on: bool) -> None:
 def _wrapped(label: str, text: str) -> str:
     """One part of a finding, in lines as wide as the terminal; commands and paths stay whole."""
     return textwrap.fill(
-        text, min(terminal.columns(), _WIDTH_MAX), initial_indent=f"    {label}  ", subsequent_indent=" " * 10,
+        text, min(terminal.columns(), _WIDTH_MAX), initial_indent=f"    {label.ljust(4)}  ", subsequent_indent=" " * 10,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from nas2fa.activation import edits, sshd, stacks
-from nas2fa.activation.examination import DROP_IN, Examination
+from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
+from nas2fa.activation.places import DROP_IN, SSHD_STACK
 from nas2fa.activation.sshd import SshdError
 
 USERS_MAX = 50  # logins that sshd is asked about, one program each
@@ -95,7 +96,7 @@ def no_other_file_wins(look: Examination) -> Iterator[Finding]:
                 f"{won[0]} sets {_proper(keyword)} before sshd reads {DROP_IN}.",
                 "The first value counts, so what switching on sets there is not in force.",
                 f"Move the line `Include /etc/ssh/sshd_config.d/*.conf` to the top of {sshd.CONFIG}, or take line "
-                f"{won[1]} out of {won[0]}, {_RELOAD}. Where a program writes that file (OpenMediaVault), change it there.",
+                f"{won[1]} out of {won[0]}, {_RELOAD}. If a program writes that file (OpenMediaVault), do it there.",
             )
     if DROP_IN not in {one.file for one in sshd.settings(look.system, planned)}:
         yield Finding(
@@ -137,12 +138,12 @@ def keys_are_guarded(look: Examination) -> Iterator[Finding]:
     """A key alone passes no auth phase of PAM; the guard in the account phase is what refuses it."""
     if not look.on or not _values(look):
         return
-    text = look.system.read("/etc/pam.d/sshd")
+    text = look.system.read(SSHD_STACK)
     if text is None or edits.BEGIN not in text:
         yield Finding(
             "sshd-block-missing",
             Severity.ERROR,
-            "/etc/pam.d/sshd",
+            SSHD_STACK,
             f"Our lines are not in /etc/pam.d/sshd (between `{edits.BEGIN}` and `{edits.END}`).",
             "Without them a key alone lets in, whoever has a second step. An upgrade that replaced the file does this.",
             "Write them anew: nas2fa system enable",
@@ -155,7 +156,7 @@ def keys_are_guarded(look: Examination) -> Iterator[Finding]:
             yield Finding(
                 "sshd-keys-skip-code",
                 Severity.ERROR,
-                "/etc/pam.d/sshd",
+                SSHD_STACK,
                 f"ssh lets {label} in by {' or '.join(alone)} alone, and no line in /etc/pam.d/sshd guards that.",
                 "A key alone is no second step: who has stolen it gets in.",
                 "Write the lines anew: nas2fa system enable",

@@ -1,0 +1,218 @@
+"""Checks of the PAM stacks: that every service that asks for a password asks for the code, and heeds the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from nas2fa.activation import outcomes, stacks
+from nas2fa.activation.examination import Examination
+from nas2fa.activation.findings import Finding, Severity
+from nas2fa.activation.outcomes import ASKED, CODE, GUARDED, KEYED, PROVED, REFUSED
+from nas2fa.activation.stacks import Line
+from nas2fa.activation.walk import Way, ways
+
+COMMON = "/etc/pam.d/common-auth"
+ONE_FIELD = ("vsftpd", "proftpd", "cups", "dovecot")  # they ask once, for password and code together
+_MARKS = ("per-package modules", "Primary", "Additional")  # what pam-auth-update looks for in the file
+_ON = "nas2fa system enable"
+
+
+def every_service_asks(look: Examination) -> Iterator[Finding]:
+    """No way through a stack may let in without the code, or with a wrong one."""
+    if not look.on:
+        return
+    skips: dict[tuple[str, str], list[str]] = {}
+    for service in stacks.services(look.system):
+        lines = stacks.flatten(look.system, service, "auth")
+        for way in outcomes.admitting(lines):
+            if name := _fault(way):
+                skips.setdefault((name, _where(look, service, lines, way)), []).append(service)
+    for (name, where), services in skips.items():
+        yield _FAULTS[name](where, ", ".join(dict.fromkeys(services)))
+
+
+def _fault(way: Way) -> str | None:
+    """What is wrong with a way that lets in."""
+    asked = way.notes & {ASKED, CODE, KEYED, REFUSED}
+    if not asked:
+        return "stack-skips-code" if PROVED in way.notes else "service-asks-nothing"
+    if REFUSED in asked and not asked & {CODE, KEYED}:
+        return "stack-ignores-code"
+    if CODE in asked and PROVED not in way.notes:
+        return "code-alone-is-enough"
+    return None
+
+
+def _where(look: Examination, service: str, lines: Sequence[Line], way: Way) -> str:
+    """The line to look at: ours when it is not heeded, the one that leaves before ours, or the one that lets in."""
+    called = [step.line for step in way.steps if step.line.ours]
+    ahead = outcomes.bypass(way) if any(line.ours for line in lines) else None
+    line = called[-1] if called else ahead or outcomes.prover(way)
+    return f"{line.where}: {line}" if line else stacks.file_of(look.system, service) or COMMON
+
+
+def _skips(where: str, services: str) -> Finding:
+    return Finding(
+        "stack-skips-code",
+        Severity.ERROR,
+        where,
+        f"A right password is enough for: {services}. On one way through the stack, our module is not called.",
+        "Whoever knows the password gets in without a code.",
+        "If a line before ours is sufficient, or jumps: let it end at ours (`required`), or raise nothing above "
+        "priority 1000 in /usr/share/pam-configs. If the service does not take in common-auth: add "
+        "`auth requisite pam_nas2fa.so` behind its password line. To ask no code on purpose: a rule in nas2fa.toml(5).",
+    )
+
+
+def _ignores(where: str, services: str) -> Finding:
+    return Finding(
+        "stack-ignores-code",
+        Severity.ERROR,
+        where,
+        f"A wrong code is not heeded by: {services}.",
+        "Whoever knows the password gets in with any code, or whenever nas2fad does not run.",
+        f"The control of our line must be `requisite`. To write it anew: {_ON}",
+    )
+
+
+def _alone(where: str, services: str) -> Finding:
+    return Finding(
+        "code-alone-is-enough",
+        Severity.ERROR,
+        where,
+        f"A code is enough, without a password, for: {services}.",
+        "Whoever holds the phone gets in; that is one step, not two.",
+        f"Our line must be `requisite` and come behind the password's. To write it anew: {_ON}",
+    )
+
+
+def _nothing(where: str, services: str) -> Finding:
+    return Finding(
+        "service-asks-nothing",
+        Severity.NOTE,
+        where,
+        f"Lets in without password and code: {services}.",
+        "Some services are made so (an automatic login, a greeter). Is this one of them?",
+        "If it is not, write `@include common-auth` into its file.",
+    )
+
+
+_FAULTS = {
+    "stack-skips-code": _skips,
+    "stack-ignores-code": _ignores,
+    "code-alone-is-enough": _alone,
+    "service-asks-nothing": _nothing,
+}
+
+
+def the_guard_is_reached(look: Examination) -> Iterator[Finding]:
+    """In sshd's account phase, no line may let in before the guard."""
+    lines = stacks.flatten(look.system, "sshd", "account")
+    if not look.on or not any(line.ours for line in lines):  # keys_are_guarded() tells when it is not there
+        return
+    for way in ways(lines, outcomes.of_account):
+        if way.result in outcomes.ADMITS and GUARDED not in way.notes:
+            line = outcomes.bypass(way)
+            yield Finding(
+                "guard-skipped",
+                Severity.ERROR,
+                line.where if line else "/etc/pam.d/sshd",
+                f"sshd's account stack can end before our guard: {line or 'our line is not reached'}.",
+                "A key alone then lets in by ssh, whoever has a second step.",
+                f"Our guard must be the first line of the kind account in /etc/pam.d/sshd. To write it anew: {_ON}",
+            )
+            return
+
+
+def stacks_can_be_read(look: Examination) -> Iterator[Finding]:
+    """Lines that libpam fails at shut everybody out of a service."""
+    seen: dict[str, list[str]] = {}
+    for service in stacks.services(look.system):
+        for kind in ("auth", "account"):
+            for line in stacks.flatten(look.system, service, kind):
+                if line.form == "broken":
+                    seen.setdefault(line.where, []).append(service)
+    for where, services in seen.items():
+        yield Finding(
+            "stack-broken",
+            Severity.ERROR,
+            where,
+            f"libpam cannot read this line: an unknown word, no module, or a file that is not there. It is part of: "
+            f"{', '.join(dict.fromkeys(services))}.",
+            "These services refuse everybody.",
+            "Correct the line, or take it out.",
+        )
+
+
+def common_auth_has_our_line(look: Examination) -> Iterator[Finding]:
+    """The line that pam-auth-update writes, and whether it could."""
+    text = look.system.read(COMMON)
+    if text is None:
+        return
+    by_hand = not all(mark in text for mark in _MARKS)
+    if look.on and not any(line.ours for line in stacks.flatten(look.system, COMMON, "auth")):
+        yield Finding(
+            "profile-off",
+            Severity.ERROR,
+            COMMON,
+            f"The second step is switched on, but our line is not in {COMMON}.",
+            "No service that takes in this file asks for a code."
+            + (" The file was restructured by hand, so pam-auth-update leaves it as it is." if by_hand else ""),
+            "Put it back: pam-auth-update --enable nas2fa" + (" --force" if by_hand else ""),
+        )
+    elif by_hand:
+        yield Finding(
+            "common-auth-by-hand",
+            Severity.WARNING,
+            COMMON,
+            f"{COMMON} was restructured by hand: the marks of pam-auth-update are gone.",
+            "pam-auth-update then changes nothing, silently: an upgrade neither adds nor takes away a line here.",
+            "Let Debian write the file anew (your changes in it get lost): pam-auth-update --force",
+        )
+
+
+def one_field_services_split(look: Examination) -> Iterator[Finding]:
+    """A service that asks once needs a line that cuts the code off the password."""
+    for service in ONE_FIELD:
+        file = stacks.file_of(look.system, service)
+        lines = stacks.flatten(look.system, service, "auth") if file else []
+        asks = any(line.ours and "split" not in line.arguments for line in lines)
+        if look.on and file and asks and not any(line.ours and "split" in line.arguments for line in lines):
+            yield Finding(
+                "one-field-not-split",
+                Severity.WARNING,
+                file,
+                f"{service} asks once, for one field, and no line cuts the code off what is typed there.",
+                "Who has a second step cannot log in to it.",
+                f"Write the lines of /usr/share/nas2fa/pam.d/{service} before `@include common-auth`: {_ON}",
+            )
+
+
+def passwords_are_not_empty(look: Examination) -> Iterator[Finding]:
+    """With nullok, an account without a password needs none; a second step is then its only one."""
+    nullok = [
+        line
+        for line in stacks.flatten(look.system, COMMON, "auth")
+        if line.module == "pam_unix.so" and "nullok" in line.arguments
+    ]
+    for entry in (look.system.read("/etc/shadow") or "").splitlines():
+        name, _, rest = entry.partition(":")
+        if nullok and rest.startswith(":"):
+            yield Finding(
+                "password-empty",
+                Severity.ERROR,
+                f"/etc/shadow: {name}",
+                f"{name} has no password, and {nullok[0].where} accepts that (nullok).",
+                "Anybody gets in as that user at the console; a second step would be the only one.",
+                f"Set a password: passwd {name}. Or lock the account: passwd --lock {name}",
+            )
+
+
+CHECKS = (
+    every_service_asks,
+    the_guard_is_reached,
+    stacks_can_be_read,
+    common_auth_has_our_line,
+    one_field_services_split,
+    passwords_are_not_empty,
+)

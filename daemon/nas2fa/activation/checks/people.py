@@ -1,0 +1,157 @@
+"""Checks of the people: who has no second step, who cannot use theirs, and who goes without for how long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from nas2fa.activation.examination import Examination
+from nas2fa.activation.findings import Finding, Severity
+
+FEW_CODES = 3  # recovery codes that are too few
+SOON = 7 * 86400  # seconds before the end of an exemption at which it is told
+NAMES_MAX = 20  # names listed in one finding
+LOGIN_UID = 1000  # people's accounts begin here: UID_MIN of login.defs(5)
+_NO_SHELLS = ("nologin", "false", "sync", "shutdown", "halt")
+
+
+def administrators_are_enrolled(look: Examination) -> Iterator[Finding]:
+    """An administrator without a second step opens the whole box with a password."""
+    if look.ask is None:
+        return
+    missing = [
+        admin.user for admin in look.admins if admin.user not in look.enrolled and _has_password(look, admin.user)
+    ]
+    if missing:
+        yield Finding(
+            "admin-not-enrolled",
+            Severity.WARNING if look.on else Severity.NOTE,
+            _names(missing),
+            f"Administrators without a second step: {_names(missing)}.",
+            "The password of one of them opens the whole box.",
+            "Each of them: nas2fa setup. Or lock a password that nobody needs: passwd --lock NAME",
+        )
+
+
+def people_are_enrolled(look: Examination) -> Iterator[Finding]:
+    """Everybody else who can log in with a password."""
+    if look.ask is None:
+        return
+    admins = {admin.user for admin in look.admins}
+    late = [name for name in _people(look) if name not in look.enrolled | admins and _has_password(look, name)]
+    if late:
+        yield Finding(
+            "users-not-enrolled",
+            Severity.NOTE,
+            f"{len(late)} users",
+            f"Users without a second step: {_names(late)}.",
+            "Whether they get in with the password alone, says `unenrolled` in /etc/nas2fa/nas2fa.toml.",
+            "Invite them: nas2fa user invite NAME",
+        )
+
+
+def administrators_have_recovery_codes(look: Examination) -> Iterator[Finding]:
+    """For the day on which the phone is lost."""
+    admins = {admin.user for admin in look.admins}
+    for row in look.records:
+        if row["armed"] and row["user"] in admins and row["recovery_left"] < FEW_CODES:
+            yield Finding(
+                "few-recovery-codes",
+                Severity.WARNING,
+                row["user"],
+                f"{row['user']} has {row['recovery_left']} recovery codes left.",
+                "An administrator whose phone is lost can then get in at no door.",
+                f"As {row['user']}, and keep them on paper: nas2fa recovery-codes",
+            )
+
+
+def records_can_be_used(look: Examination) -> Iterator[Finding]:
+    """Records at fault, of accounts that are gone, or never used."""
+    unused = [row["user"] for row in look.records if row["armed"] and not row["last_ok"] and not row["fault"]]
+    if unused:
+        yield Finding(
+            "never-used",
+            Severity.NOTE,
+            _names(unused),
+            f"Nobody has logged in with a code yet as: {_names(unused)}.",
+            "Does the app show the right codes? It is better known now than on the day it matters.",
+            "Each of them: nas2fa test",
+        )
+    accounts = _accounts(look)
+    for row in look.records:
+        if row["fault"]:
+            yield Finding(
+                "record-at-fault",
+                Severity.ERROR,
+                row["user"] or f"uid {row['uid']}",
+                f"The record of {row['user'] or row['uid']} cannot be used: {row['fault']}.",
+                "This user is refused at every login.",
+                "nas2fa repair tells what to do.",
+            )
+        elif accounts and row["user"] not in accounts:
+            yield Finding(
+                "record-without-account",
+                Severity.NOTE,
+                row["user"],
+                f"There is a record of {row['user']} (uid {row['uid']}), but no such account.",
+                "If the uid is given to somebody else, they are refused until the record is gone.",
+                f"nas2fa user reset {row['user']}. After a renaming: nas2fa user rename NEWNAME",
+            )
+
+
+def exemptions_are_in_force(look: Examination) -> Iterator[Finding]:
+    """Those that have ended, and those that end soon: backups fail on that day."""
+    rows = look.ask("exempt.list", {})[1] if look.ask else ()
+    for row in rows:
+        who, left = row.get("user") or f"@{row.get('group')}", row["until"] - time.time()
+        if left < SOON:
+            yield Finding(
+                "exemption-ended" if left <= 0 else "exemption-ends-soon",
+                Severity.NOTE if left <= 0 else Severity.WARNING,
+                str(row["id"]),
+                f"The exemption {row['id']} of {who} ({row['reason']}) "
+                + ("has ended." if left <= 0 else f"ends in {max(1, round(left / 86400))} days."),
+                "From then on a code is asked for again, which a program cannot answer.",
+                f"If it is still needed, add it anew with a later --until; else: nas2fa exempt remove {row['id']}",
+            )
+
+
+def _people(look: Examination) -> list[str]:
+    """The accounts that a person can log in to, by their numbers and shells."""
+    return [
+        name for name, (uid, shell) in _accounts(look).items()
+        if LOGIN_UID <= uid < 65534 and shell.rpartition("/")[2] not in _NO_SHELLS
+    ]  # fmt: skip
+
+
+def _accounts(look: Examination) -> dict[str, tuple[int, str]]:
+    """Name -> uid and shell of every account that the name service lists; passwd(5)."""
+    found = {}
+    for line in look.system.run(["getent", "passwd"]).out.splitlines():
+        fields = line.split(":")
+        if len(fields) == 7 and fields[2].isdecimal():
+            found[fields[0]] = int(fields[2]), fields[6]
+    return found
+
+
+def _has_password(look: Examination, name: str) -> bool:
+    """Whether a password can be right for this account, as far as shadow(5) tells; a directory's users have one."""
+    for entry in (look.system.read("/etc/shadow") or "").splitlines():
+        fields = entry.split(":")
+        if fields[0] == name and len(fields) > 1:
+            return not fields[1].startswith(("!", "*"))
+    return True
+
+
+def _names(names: list[str]) -> str:
+    more = len(names) - NAMES_MAX
+    return ", ".join(names[:NAMES_MAX]) + (f" and {more} more" if more > 0 else "")
+
+
+CHECKS = (
+    administrators_are_enrolled,
+    people_are_enrolled,
+    administrators_have_recovery_codes,
+    records_can_be_used,
+    exemptions_are_in_force,
+)

@@ -1,0 +1,150 @@
+"""Checks of other programs of a NAS that let people in: ProFTPD, dovecot, Samba, sudo, and the NAS's own system."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+from nas2fa.activation import stacks
+from nas2fa.activation.examination import Examination
+from nas2fa.activation.findings import Finding, Severity
+
+PROFTPD = "/etc/proftpd/proftpd.conf"
+CONFIG = "/etc/nas2fa/nas2fa.toml"
+_AUTH_ORDER = re.compile(r"^\s*AuthOrder\s+(.*?)\s*$", re.IGNORECASE)
+
+
+def proftpd_heeds_pam(look: Examination) -> Iterator[Finding]:
+    """By default ProFTPD asks /etc/shadow itself when PAM has refused: the password alone is enough."""
+    text = look.system.read(PROFTPD)
+    if text is None or not look.on:
+        return
+    orders = [
+        (n, match[1].split()) for n, line in enumerate(text.splitlines(), 1) if (match := _AUTH_ORDER.match(line))
+    ]
+    if orders and all(order[0].lower() == "mod_auth_pam.c*" and len(order) > 1 for _, order in orders):
+        return
+    number = next((number for number, order in orders if order[:1] != ["mod_auth_pam.c*"] or len(order) < 2), None)
+    yield Finding(
+        "proftpd-overrules-pam",
+        Severity.ERROR,
+        f"{PROFTPD}:{number}" if number else PROFTPD,
+        "ProFTPD does not heed what PAM says: AuthOrder must begin with `mod_auth_pam.c*`, with the star.",
+        "When PAM has refused a wrong code, ProFTPD asks /etc/shadow itself, and lets in with the password alone.",
+        f"In {PROFTPD}: `AuthOrder mod_auth_pam.c* mod_auth_unix.c`, then: systemctl reload proftpd",
+    )
+
+
+def repeated_logins_are_trusted(look: Examination) -> Iterator[Finding]:
+    """Programs that log in again for each connection need a rule with again_after: a code is accepted once."""
+    for service in ("dovecot", "cups"):
+        lines = stacks.flatten(look.system, service, "auth") if stacks.file_of(look.system, service) else []
+        rules = [rule for rule in _rules(look) if _is_about(rule, service)]
+        if look.on and any(line.ours for line in lines) and not any(_spares(rule) for rule in rules):
+            yield Finding(
+                "code-asked-each-time",
+                Severity.NOTE,
+                CONFIG,
+                f"Programs log in to {service} again and again, and no rule keeps a code good for a while.",
+                "A code is accepted once: the second connection of a mail program or a browser fails.",
+                f'In {CONFIG}: [[rule]] action = "code" service = ["{service}"] again_after = 28800',
+            )
+
+
+def rules_skip_narrowly(look: Examination) -> Iterator[Finding]:
+    """A rule that skips the code for everybody from everywhere switches the second step off."""
+    for number, rule in enumerate(_rules(look), start=1):
+        wide = not rule.get("user") and not rule.get("group") and not rule.get("first")
+        networks = rule.get("network") or ["0.0.0.0/0"]
+        open_to_all = any(str(network).endswith("/0") for network in networks)
+        if rule.get("action") == "skip" and wide and open_to_all and rule.get("from") != "local":
+            what = f"service {', '.join(rule['service'])}" if rule.get("service") else "every service"
+            yield Finding(
+                "rule-skips-too-much",
+                Severity.WARNING,
+                CONFIG,
+                f"Rule {rule.get('name') or number} asks no code from anybody, from anywhere, for {what}.",
+                "There, the password alone is enough.",
+                f"Narrow it down in {CONFIG} by user, group or network; or exempt one user: nas2fa exempt add --help",
+            )
+
+
+def samba_is_covered(look: Examination) -> Iterator[Finding]:
+    """Samba checks passwords itself and never asks PAM for a code."""
+    if look.system.path("/usr/sbin/smbd").exists() and look.system.path("/etc/samba/smb.conf").exists():
+        yield Finding(
+            "samba-not-covered",
+            Severity.NOTE,
+            "/etc/samba/smb.conf",
+            "Samba is installed: its shares ask for no code.",
+            "SMB has no second question; whoever has the password reads the shares.",
+            "Let smbd listen in networks that you trust only (`hosts allow`), or stop it: systemctl disable --now smbd",
+        )
+
+
+def sudo_asks(look: Examination) -> Iterator[Finding]:
+    """NOPASSWD asks neither password nor code."""
+    files = ["/etc/sudoers", *(f"/etc/sudoers.d/{name}" for name in look.system.names("/etc/sudoers.d"))]
+    for file in files:
+        for number, line in enumerate((look.system.read(file) or "").splitlines(), start=1):
+            if "NOPASSWD" in line.partition("#")[0]:
+                yield Finding(
+                    "sudo-asks-nothing",
+                    Severity.NOTE,
+                    f"{file}:{number}",
+                    f"sudo asks for nothing here: {line.strip()}",
+                    "Who is logged in as one of these becomes root without password or code.",
+                    f"If no program needs it: visudo -f {file}",
+                )
+
+
+def the_system_is_known(look: Examination) -> Iterator[Finding]:
+    """Systems that write /etc themselves."""
+    if look.system.path("/data/freenas-v1.db").exists() or look.system.path("/etc/truenas").exists():
+        yield Finding(
+            "truenas",
+            Severity.ERROR,
+            "TrueNAS",
+            "This is TrueNAS, which writes its own PAM stacks and root file system at each upgrade and boot.",
+            "What is switched on here would be gone after the next boot, or shut people out.",
+            "It is not supported. TrueNAS has a second step of its own: System, Advanced, Two-Factor Authentication.",
+        )
+    if look.system.path("/etc/openmediavault/config.xml").exists():
+        yield Finding(
+            "openmediavault",
+            Severity.NOTE,
+            "/etc/openmediavault/config.xml",
+            "This is OpenMediaVault, which writes sshd_config and the configuration of other services itself.",
+            "Changes by hand in these files are lost; its web page does not ask for a code.",
+            "Make the settings in its web page; docs/nas.md tells which.",
+        )
+
+
+def _rules(look: Examination) -> list[dict[str, Any]]:
+    """The rules of the configuration as they are written; none when it cannot be read (nas2fad tells that)."""
+    try:
+        rules = tomllib.loads(look.system.read(CONFIG) or "").get("rule", [])
+    except tomllib.TOMLDecodeError:
+        return []
+    return [rule for rule in rules if isinstance(rule, dict)]
+
+
+def _is_about(rule: dict[str, Any], service: str) -> bool:
+    return not rule.get("service") or service in rule["service"]
+
+
+def _spares(rule: dict[str, Any]) -> bool:
+    """Whether the rule asks for no new code at each login."""
+    return rule.get("action") == "skip" or bool(rule.get("again_after"))
+
+
+CHECKS = (
+    proftpd_heeds_pam,
+    repeated_logins_are_trusted,
+    rules_skip_narrowly,
+    samba_is_covered,
+    sudo_asks,
+    the_system_is_known,
+)
