@@ -45,7 +45,7 @@ def of_auth(line: Line) -> list[Outcome]:
             return [("auth_err", "")]
         case module if module in _NEUTRAL:
             return [(result, "") for result in _distinct(line, _ANYTHING)]
-    return [(result, PROVED if result == "success" else "") for result in _distinct(line, _ANYTHING)]
+    return [(result, PROVED if result in ADMITS else "") for result in _distinct(line, _ANYTHING)]
 
 
 def of_account(line: Line) -> list[Outcome]:

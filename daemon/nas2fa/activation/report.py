@@ -20,7 +20,7 @@ _PRIORITIES = {Severity.ERROR: LOG_ERR, Severity.WARNING: LOG_WARNING, Severity.
 
 
 def log_changes(found: Sequence[Finding], memory: Path) -> None:
-    """Tell the journal what changed since the last call with the same `memory` (a file). OSError: it cannot be written."""
+    """Tell the journal what changed since the last call with the same `memory`, a file. Raises OSError."""
     known = {(name, where) for name, where in _remembered(memory)}
     now = {(finding.name, finding.where): finding for finding in found}
     for key, finding in now.items():

@@ -36,7 +36,7 @@ def _fault(way: Way) -> str | None:
     asked = way.notes & {ASKED, CODE, KEYED, REFUSED}
     if not asked:
         return "stack-skips-code" if PROVED in way.notes else "service-asks-nothing"
-    if REFUSED in asked and not asked & {CODE, KEYED}:
+    if asked == {REFUSED}:
         return "stack-ignores-code"
     if CODE in asked and PROVED not in way.notes:
         return "code-alone-is-enough"

@@ -1,15 +1,13 @@
-"""Checks of the people: who has no second step, who cannot use theirs, and who goes without for how long."""
+"""Checks of the people: who has no second step, who cannot use theirs, and who could not be helped."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
 
 FEW_CODES = 3  # recovery codes that are too few
-SOON = 7 * 86400  # seconds before the end of an exemption at which it is told
 NAMES_MAX = 20  # names listed in one finding
 LOGIN_UID = 1000  # people's accounts begin here: UID_MIN of login.defs(5)
 _NO_SHELLS = ("nologin", "false", "sync", "shutdown", "halt")
@@ -99,23 +97,6 @@ def records_can_be_used(look: Examination) -> Iterator[Finding]:
             )
 
 
-def exemptions_are_in_force(look: Examination) -> Iterator[Finding]:
-    """Those that have ended, and those that end soon: backups fail on that day."""
-    rows = look.ask("exempt.list", {})[1] if look.ask else ()
-    for row in rows:
-        who, left = row.get("user") or f"@{row.get('group')}", row["until"] - time.time()
-        if left < SOON:
-            yield Finding(
-                "exemption-ended" if left <= 0 else "exemption-ends-soon",
-                Severity.NOTE if left <= 0 else Severity.WARNING,
-                str(row["id"]),
-                f"The exemption {row['id']} of {who} ({row['reason']}) "
-                + ("has ended." if left <= 0 else f"ends in {max(1, round(left / 86400))} days."),
-                "From then on a code is asked for again, which a program cannot answer.",
-                f"If it is still needed, add it anew with a later --until; else: nas2fa exempt remove {row['id']}",
-            )
-
-
 def _people(look: Examination) -> list[str]:
     """The accounts that a person can log in to, by their numbers and shells."""
     return [
@@ -153,5 +134,4 @@ CHECKS = (
     people_are_enrolled,
     administrators_have_recovery_codes,
     records_can_be_used,
-    exemptions_are_in_force,
 )

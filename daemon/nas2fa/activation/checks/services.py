@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from nas2fa.activation import stacks
+from nas2fa.activation import preflight, stacks
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
 
@@ -102,14 +102,14 @@ def sudo_asks(look: Examination) -> Iterator[Finding]:
 
 def the_system_is_known(look: Examination) -> Iterator[Finding]:
     """Systems that write /etc themselves."""
-    if look.system.path("/data/freenas-v1.db").exists() or look.system.path("/etc/truenas").exists():
+    if unfit := preflight.no_box_for_it(look.system):
         yield Finding(
-            "truenas",
-            Severity.ERROR,
-            "TrueNAS",
-            "This is TrueNAS, which writes its own PAM stacks and root file system at each upgrade and boot.",
-            "What is switched on here would be gone after the next boot, or shut people out.",
-            "It is not supported. TrueNAS has a second step of its own: System, Advanced, Two-Factor Authentication.",
+            "box-not-fit",
+            Severity.ERROR if look.on else Severity.WARNING,
+            "this box",
+            unfit,
+            "What is switched on here may be gone without a word, or shut people out.",
+            "nas2fa system disable, if it is on; docs/nas.md tells what can be done.",
         )
     if look.system.path("/etc/openmediavault/config.xml").exists():
         yield Finding(

@@ -86,6 +86,16 @@ def no_other_file_wins(look: Examination) -> Iterator[Finding]:
     if not _values(look):
         return
     planned = {} if look.system.path(DROP_IN).exists() else {DROP_IN: edits.drop_in(edits.Keys.GUARD)}
+    if DROP_IN not in {one.file for one in sshd.settings(look.system, planned)}:
+        yield Finding(
+            "sshd-drop-in-unread",
+            Severity.ERROR,
+            sshd.CONFIG,
+            f"sshd does not read {DROP_IN}.",
+            "Without the settings in there, ssh cannot ask for the code.",
+            f"Put `Include /etc/ssh/sshd_config.d/*.conf` at the top of {sshd.CONFIG}, {_RELOAD}",
+        )
+        return
     for keyword, wanted in edits.in_force(edits.Keys.GUARD).items():
         won = sshd.winner(look.system, keyword, planned)
         if won and won[0] != DROP_IN and _text(look, won).lower() != " ".join(wanted):
@@ -98,15 +108,6 @@ def no_other_file_wins(look: Examination) -> Iterator[Finding]:
                 f"Move the line `Include /etc/ssh/sshd_config.d/*.conf` to the top of {sshd.CONFIG}, or take line "
                 f"{won[1]} out of {won[0]}, {_RELOAD}. If a program writes that file (OpenMediaVault), do it there.",
             )
-    if DROP_IN not in {one.file for one in sshd.settings(look.system, planned)}:
-        yield Finding(
-            "sshd-drop-in-unread",
-            Severity.ERROR,
-            sshd.CONFIG,
-            f"sshd does not read {DROP_IN}.",
-            "Without the settings in there, ssh cannot ask for the code.",
-            f"Put `Include /etc/ssh/sshd_config.d/*.conf` at the top of {sshd.CONFIG}, {_RELOAD}",
-        )
 
 
 def no_match_block_undoes_it(look: Examination) -> Iterator[Finding]:
@@ -170,7 +171,7 @@ def somebody_can_be_asked(look: Examination) -> Iterator[Finding]:
         return
     for label, values in _logins(look):
         ways = alternatives(values)
-        if ways and not any(map(_asks_pam, ways)):
+        if values.get("authenticationmethods", ["any"]) != ["any"] and not any(map(_asks_pam, ways)):
             place = _place(look, "authenticationmethods")
             yield Finding(
                 "sshd-methods-without-pam",
