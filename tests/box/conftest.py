@@ -8,7 +8,10 @@ import pytest
 from debianbox.layers import installed
 from debianbox.logins import login_layers, plain_layers
 from debianbox.machine import Box
+from debianbox.neighbours import Street, door_layers
 from debianbox.roots import SUITES
+
+pytest.register_assert_rewrite("door_checks")
 
 
 @pytest.fixture(params=SUITES, scope="session")
@@ -36,3 +39,18 @@ def box(suite: str) -> Iterator[Box]:
     """A Debian whose sshd, login, su and sudo ask for the code, with the users of debianbox.logins."""
     with Box(login_layers(suite)) as box:
         yield box
+
+
+@pytest.fixture(scope="session")
+def street(suite: str) -> Iterator[Street]:
+    """A Debian whose every login asks for the code, shared by the tests of doors."""
+    with Box(door_layers(suite)) as box:
+        yield Street(box)
+
+
+@pytest.fixture(scope="session")
+def closed_street(suite: str) -> Iterator[Street]:
+    """As `street`, with nas2fad masked and its sockets gone."""
+    with Box(door_layers(suite)) as box:
+        box.run("systemctl mask --now --quiet nas2fad.service 'nas2fad-*.socket' nas2fa-signin.socket")
+        yield Street(box)

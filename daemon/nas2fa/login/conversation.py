@@ -149,10 +149,11 @@ def split_digits(credential: Credential) -> int | None:
 def _ask(attempt: Attempt, world: World) -> Generator[Step, Reply, Answer]:
     hello = attempt.hello
     left = world.trial(hello.uid, attempt.began.boot) if hello.uid is not None else 0.0
+    # As error texts: without a terminal sudo writes the others to its output, where a script reads the command's.
     if left > 0:
-        yield Tell(texts.on_trial(left))
+        yield Tell(texts.on_trial(left), error=True)
     if hello.service in PROMPT_REPLACING_SERVICES:
-        yield Tell(texts.CODE_HINT)
+        yield Tell(texts.CODE_HINT, error=True)
     answer = yield Ask(texts.CODE_PROMPT)
     assert isinstance(answer, Answer)
     return answer

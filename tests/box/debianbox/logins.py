@@ -28,7 +28,7 @@ KbdInteractiveAuthentication yes
 PasswordAuthentication no
 """
 
-_SSHD_LOAD = """\
+SSHD_LOAD = """\
 # The tests log in often and wrongly, all from one address.
 MaxStartups 200:30:400
 """
@@ -74,12 +74,12 @@ def _prepare(box: Box) -> None:
     _add_users(box)
     for service in _SERVICES:
         add_module(box, service)
-    configure_sshd(box, _SSHD + _SSHD_LOAD)
+    configure_sshd(box, _SSHD + SSHD_LOAD)
 
 
 def _prepare_plain(box: Box) -> None:
     _add_users(box)
-    configure_sshd(box, _SSHD_LOAD)
+    configure_sshd(box, SSHD_LOAD)
 
 
 def _add_users(box: Box) -> None:

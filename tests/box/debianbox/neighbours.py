@@ -5,53 +5,66 @@ from __future__ import annotations
 from pathlib import Path
 
 from .layers import installed, layer
-from .logins import PASSWORD, allow_early_codes, configure_sshd
+from .logins import PASSWORD, SSHD_LOAD, Person, allow_early_codes, configure_sshd, enable, enrol
 from .machine import Box
 from .roots import doors_recipe
 
 PEOPLE = tuple(f"person{number:02}" for number in range(80))
 """One for each test of a box: an account's journal is then that test's alone, and its codes are unused."""
+CALLER = "caller"
+"""Who calls su."""
 
 # Not at every boot: a test starts what it needs.
 _OFF = "atd cron cups.path cups.service cups.socket cockpit.socket dovecot vsftpd"
 
-_SSHD = """\
-KbdInteractiveAuthentication yes
-PasswordAuthentication no
-# The tests log in often and wrongly, all from one address.
-MaxStartups 200:30:400
-"""
-
-_PROFILE = """\
-Name: two-step verification (nas2fa)
-Default: no
-Priority: 1000
-Auth-Type: Additional
-Auth:
-	requisite	pam_nas2fa.so
-"""
-
 # Whom polkit asks: else it would offer all who are in the group sudo.
 _POLKIT = 'polkit.addAdminRule(function(action, subject) { return ["unix-user:" + subject.user]; });\n'
 
+# pkexec with the agent that a desktop has: its own is at a loss where there is no session.
+_ASK_POLKIT = """\
+#!/bin/sh
+ready=$(mktemp -u)
+mkfifo "$ready"
+pkttyagent --notify-fd 3 --process $$ 3>"$ready" &
+cat "$ready"
+pkexec --disable-internal-agent "$@"
+kill $!
+"""
 
-def door_layers(suite: str) -> list[Path]:
-    """A box whose every login asks for the code, with the people of PEOPLE, none of whom has set it up."""
-    return layer(f"doors-{suite}", installed(suite, doors_recipe(suite)), Path(__file__).read_bytes(), _prepare)
+
+def door_layers(suite: str, keys: str = "guard") -> list[Path]:
+    """A box that `nas2fa system enable --ssh-keys KEYS` has switched on; none of PEOPLE has set a second step up."""
+
+    def switch_on(box: Box) -> None:
+        enable(box, "--ssh-keys", keys)
+
+    own = Path(__file__).read_bytes()
+    before = layer(f"neighbours-{suite}", installed(suite, doors_recipe(suite)), own, _prepare)
+    return layer(f"doors-{suite}", before, own + keys.encode(), switch_on)
 
 
 def _prepare(box: Box) -> None:
     box.run(f"systemctl disable --now {_OFF}")
-    for name in PEOPLE:
+    for name in (*PEOPLE, CALLER):
         box.run(["useradd", "--create-home", "--shell", "/bin/bash", "--groups", "sudo,lpadmin", name])
     box.run(["chpasswd"], stdin="".join(f"{name}:{PASSWORD}\n" for name in PEOPLE))
     box.write("/etc/polkit-1/rules.d/10-ask-oneself.rules", _POLKIT)
+    box.write("/usr/local/bin/ask-polkit", _ASK_POLKIT, mode=0o755)
     allow_early_codes(box)
-    _switch_on(box)
+    configure_sshd(box, SSHD_LOAD)
 
 
-def _switch_on(box: Box) -> None:
-    box.write("/usr/share/pam-configs/nas2fa", _PROFILE)
-    box.run("pam-auth-update --enable nas2fa")
-    box.run(["sed", "-i", "/^@include common-account/a account required pam_nas2fa.so guard", "/etc/pam.d/sshd"])
-    configure_sshd(box, _SSHD)
+class Street:
+    """A box made of door_layers that many tests share, each with people of its own."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+        self._names = iter(PEOPLE)
+
+    def stranger(self) -> str:
+        """Somebody who has not set up a second step, and whom nobody else is given. StopIteration: all are given out."""
+        return next(self._names)
+
+    def resident(self) -> Person:
+        """Somebody who has, likewise."""
+        return enrol(self.box, self.stranger())
