@@ -88,7 +88,7 @@ def test_for_one_boot_the_console_takes_the_password_alone(console_box: Box) -> 
     assert "root" not in box.run("sudo -S id -un", user="alice", stdin=f"{WRONG}\n", check=False).stdout
     assert not is_marked(box)
     assert "root" in typed(box, "sudo id -un", (SUDO_PROMPT, PASSWORD))
-    assert re.search(r"^way=sudo by alice$", box.read(MARK), re.M)
+    assert re.search(r"^way=sudo by alice$", box.read(MARK), re.MULTILINE)
     assert box.journal("SYSLOG_IDENTIFIER=nas2fa-rescue", "PRIORITY=1")
 
     reboot(box)
@@ -186,7 +186,7 @@ FORMS = {
 def test_every_form_of_our_line(box: Box) -> None:
     """The right password alone is enough, the wrong one never, and sshd's own stack still asks for the code."""
     logins.enrol(box, "alice")
-    included = {"ours": OURS, "ours-first": OURS, "ours-too": "auth required pam_nas2fa.so\nauth optional pam_permit.so\n"}
+    included = {"ours": OURS, "ours-first": OURS, "ours-too": OURS + "auth optional pam_permit.so\n"}
     account = "account required pam_unix.so\n"
     for name, text in included.items():
         box.write(f"/etc/pam.d/{name}", text)

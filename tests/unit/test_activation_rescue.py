@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from nas2fa.activation import rescue
 from nas2fa.activation.system import System
 
