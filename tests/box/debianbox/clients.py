@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import pexpect
+from collections.abc import Sequence
+from typing import Protocol
 
-from .machine import Box
+import pexpect
 
 ADDRESS = "127.0.0.1"
 WAIT = 30
@@ -16,7 +17,14 @@ _OPENSSH = (
 )  # fmt: skip
 
 
-def openssh(box: Box, user: str, *options: str, command: str = "id -un") -> pexpect.spawn[str]:
+class Reachable(Protocol):
+    """A box, or a machine of tests/vm."""
+
+    def beside(self, command: Sequence[str]) -> list[str]:
+        """The command line that runs a program of the host where ADDRESS is that box."""
+
+
+def openssh(box: Reachable, user: str, *options: str, command: str = "id -un") -> pexpect.spawn[str]:
     """OpenSSH's own client on a pseudo-terminal.
 
     `options` go before the destination; empty `command` opens a shell.
