@@ -5,7 +5,7 @@ _nas2fa_options() {
 	nas2fa) echo "--root --version --help" ;;
 	setup) echo "--user --invite --label --help" ;;
 	test) echo "--service --from --json --help" ;;
-	explain) echo "--limit --json --help" ;;
+	explain) echo "--imagine --limit --json --help" ;;
 	repair) echo "--restore --adopt --yes --json --help" ;;
 	"system check") echo "--json --quiet --log --help" ;;
 	"system enable")
@@ -14,16 +14,18 @@ _nas2fa_options() {
 	"user add") echo "--uri --from-file --armed --replace --json --help" ;;
 	"user invite") echo "--hours --json --help" ;;
 	"user reset") echo "--yes --help" ;;
-	status | health | "system status" | "user list" | "user show") echo "--json --help" ;;
+	"exempt add") echo "--user --group --service --from --key --until --reason --json --help" ;;
+	status | health | "exempt list" | "system status" | "user list" | "user show") echo "--json --help" ;;
 	*) echo "--help" ;;
 	esac
 }
 
 _nas2fa_words() {
 	case $1 in
-	nas2fa) echo "setup status test disable recovery-codes user system explain repair health version" ;;
+	nas2fa) echo "setup status test disable recovery-codes user system exempt explain repair health version" ;;
 	system) echo "check confirm disable enable status" ;;
-	user) echo "add invite list rename reset show unlock" ;;
+	exempt) echo "add list remove" ;;
+	user) echo "add forget-devices invite list rename reset show unlock" ;;
 	esac
 }
 
@@ -37,7 +39,7 @@ _nas2fa() {
 		-*) ;;
 		*) case $command in
 			nas2fa) command=$word ;;
-			user | system) command="$command $word" ;;
+			user | system | exempt) command="$command $word" ;;
 			esac ;;
 		esac
 	done
@@ -45,7 +47,8 @@ _nas2fa() {
 	--root) compopt -o dirnames && return ;;
 	--from-file) compopt -o default && return ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$current") && return ;;
-	--invite | --label | --from | --uri | --hours | --limit | --confirm-within) return ;;
+	--invite | --label | --from | --uri | --hours | --limit | --confirm-within | --key | --until | --reason) return ;;
+	--group) mapfile -t COMPREPLY < <(compgen -g -- "$current") && return ;;
 	--ssh-keys) mapfile -t COMPREPLY < <(compgen -W "guard code password" -- "$current") && return ;;
 	--exempt) mapfile -t COMPREPLY < <(compgen -W "all none" -- "$current") && return ;;
 	--service) [[ -d /etc/pam.d ]] && mapfile -t COMPREPLY < <(cd /etc/pam.d && compgen -f -- "$current") && return ;;
@@ -55,7 +58,7 @@ _nas2fa() {
 		return
 	fi
 	case $command in
-	nas2fa | user | system) mapfile -t COMPREPLY < <(compgen -W "$(_nas2fa_words "$command")" -- "$current") ;;
+	nas2fa | user | system | exempt) mapfile -t COMPREPLY < <(compgen -W "$(_nas2fa_words "$command")" -- "$current") ;;
 	status | test | disable | recovery-codes | repair | "user "*) mapfile -t COMPREPLY < <(compgen -u -- "$current") ;;
 	esac
 }

@@ -37,7 +37,8 @@ def asked_by_stranger(daemon: Running, script: str) -> list[dict]:
 def sample_args(verb: verbs.Verb) -> dict:
     """Arguments that pass the check, for the account of uid 1000."""
     samples = {"uid": 1000, "user": "alice", "uri": "otpauth://totp/x?secret=AAAAAAAAAAAAAAAA", "source": "console"}
-    samples |= {"since": 0}
+    samples |= {"since": 0, "network": "10.0.0.0/24", "until": 2**31, "reason": "x", "id": "0a0b0c0d"}
+    samples |= {"service": "sshd"}
     return {name: samples[name] for name in verb.args if name in samples}
 
 

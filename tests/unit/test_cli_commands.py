@@ -22,7 +22,8 @@ STATUS = {
     "last_ok": 0,
 }
 ROW = {**ROOT, "armed": True, "pending": False, "recovery_left": 9, "locked": False, "last_ok": 0, "fault": None}
-SHOW = {**STATUS, **ROOT, "fault": None, "tallies": [], "budget": [], "wrong_in_row": 0, "invite_until": None}
+SHOW = {**STATUS, **ROOT, "fault": None, "tallies": [], "budget": [], "wrong_in_row": 0, "trusts": []}
+SHOW["invite_until"] = None
 
 
 @pytest.fixture
@@ -273,12 +274,12 @@ def test_repair(nas2fa) -> None:
 
 
 @pytest.mark.parametrize(
-    ("store", "faults", "config", "code"),
-    [("ok", 0, "ok", 0), ("STORE_ABSENT", 0, "ok", 1), ("ok", 1, "ok", 1), ("ok", 0, "x:1: bad", 1)],
+    ("change", "code"),
+    [({}, 0), ({"store": "STORE_ABSENT"}, 1), ({"faults": 1}, 1), ({"config": "x:1: bad"}, 1), ({"exemptions": "x"}, 1)],
 )
-def test_health(nas2fa, store, faults, config, code) -> None:
-    found = {"version": "1", "pid": 7, "started": 1, "store": store, "config": config, "clock": {}, "open": 0}
-    found["faults"] = faults
+def test_health(nas2fa, change, code) -> None:
+    found = {"version": "1", "pid": 7, "started": 1, "store": "ok", "config": "ok", "clock": {}, "open": 0}
+    found |= {"faults": 0, "exemptions": "ok", **change}
     with ScriptedDaemon(nas2fa.socket, [request("health"), done(**found)]):
         outcome = nas2fa("health", "--json")
     assert (outcome.code, json.loads(outcome.out)) == (code, found)

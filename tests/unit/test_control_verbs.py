@@ -10,6 +10,7 @@ from nas2fa.control.verbs import VERBS, Caller, check_args, check_caller, find
 from nas2fa.errors import Reason, RequestError
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
+EXEMPT = {"service": "sshd", "network": "10.0.0.0/24", "until": 2**31, "reason": "x", "id": "0a0b0c0d"}
 CALLERS = {  # the words of the page
     "root": {Caller.ROOT},
     "root (nas2fa-signin)": {Caller.ROOT},
@@ -106,7 +107,7 @@ def test_unknown_verbs(name) -> None:
 
 
 def _filled(verb, **more):
-    given = {**ALICE, "uri": "otpauth://totp/a", "source": "console", "since": 0, **more}
+    given = {**ALICE, "uri": "otpauth://totp/a", "source": "console", "since": 0, **EXEMPT, **more}
     return check_args(verb, {name: value for name, value in given.items() if name in verb.args})
 
 

@@ -10,6 +10,7 @@ import click
 
 from nas2fa.cli import tables, terminal
 from nas2fa.cli.box import Box
+from nas2fa.cli.imagine import imagine
 from nas2fa.errors import Reason, RequestError
 from nas2fa.shown import shown
 
@@ -18,12 +19,23 @@ ATTEMPT = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 
 
 @click.command()
-@click.argument("attempt", required=False)
+@click.argument("words", nargs=-1, metavar="[ATTEMPT | WORD=VALUE ...]")
+@click.option("--imagine", "imagined", is_flag=True, help="What would be decided: user=NAME service=NAME from=ADDRESS.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many of the latest.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def explain(box: Box, attempt: str | None, limit: int, as_json: bool) -> None:
-    """Show the latest attempts, or the decision about one ATTEMPT step by step (root)."""
+def explain(box: Box, words: tuple[str, ...], imagined: bool, limit: int, as_json: bool) -> None:
+    """Show the latest attempts, or the decision about one ATTEMPT step by step (root).
+
+    With --imagine: which rule would decide about a login, and why. Beside user=, service= and from= it takes first=key
+    or first=password, key=SHA256:..., tty= and group=.
+    """
+    if imagined:
+        imagine(box, words, as_json)
+        return
+    if len(words) > 1:
+        raise click.UsageError("One ATTEMPT at a time; for an imagined login: --imagine")
+    attempt = words[0] if words else None
     if attempt is None:
         _, rows = box.request("explain", {"limit": limit})
         if as_json:

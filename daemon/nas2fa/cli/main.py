@@ -28,6 +28,7 @@ COMMANDS = {  # name: (module in nas2fa.cli, what it does in one line, so that -
     "recovery-codes": ("own", "Replace the ten recovery codes."),
     "user": ("users", "Manage the users of this box (root)."),
     "system": ("system", "The second step for the whole box: on, off, check (root)."),
+    "exempt": ("exempt", "Ask no code of one account, from one network, until a day (root)."),
     "explain": ("explain", "Show why attempts ended as they did (root)."),
     "repair": ("repair", "Check the records, and repair them (root)."),
     "health": ("repair", "Show how nas2fad is (root)."),

@@ -67,9 +67,10 @@ def health(box: Box, as_json: bool) -> int:
                 ("Started", tables.moment(found["started"])),
                 ("Store", found["store"]),
                 ("Faults", found["faults"]),
+                ("Exemptions", found["exemptions"]),
                 ("Configuration", found["config"]),
                 ("Clock synchronised", found["clock"].get("synchronised")),
                 ("Open conversations", found["open"]),
             ]
         )
-    return 0 if found["store"] == found["config"] == "ok" and not found["faults"] else 1
+    return 0 if found["store"] == found["exemptions"] == found["config"] == "ok" and not found["faults"] else 1

@@ -77,6 +77,10 @@ def _print_tallies(found: Mapping[str, Any]) -> None:
         terminal.say()
         rows = [_tally(tally) for tally in found["tallies"]]
         tables.print_table(("SOURCE", "FAILURES", "REFUSED WHILE LOCKED", "LOCKED FOR"), rows)
+    if found["trusts"]:
+        terminal.say()
+        trusts = [(t["address"], t["services"].replace(",", " "), tables.span(t["seconds"])) for t in found["trusts"]]
+        tables.print_table(("TRUSTED ADDRESS", "SERVICES", "NO CODE FOR"), trusts)
     if found["budget"]:
         terminal.say()
         budget = [(purse["purse"], purse["used"], purse["limit"]) for purse in found["budget"]]
@@ -114,6 +118,16 @@ def unlock(box: Box, name: str) -> None:
     whom = recorded_account(box, name)
     done, _ = box.request("user.unlock", whom.args())
     terminal.say(f"{shown(whom.user)} is unlocked." if done["was_locked"] else f"{shown(whom.user)} was not locked.")
+
+
+@user.command("forget-devices")
+@click.argument("name")
+@click.pass_obj
+def forget_devices(box: Box, name: str) -> None:
+    """End the trust in a user's devices (again_after of nas2fa.toml): each is asked for a code again."""
+    whom = recorded_account(box, name)
+    done, _ = box.request("user.forget", whom.args())
+    terminal.say(f"Trusted devices of {shown(whom.user)} forgotten: {done['forgotten']}.")
 
 
 @user.command()

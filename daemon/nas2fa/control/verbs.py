@@ -95,6 +95,25 @@ _SETUP = _user(
     period=Arg(int, None, choices=(30, 60)),
 )
 
+_EXEMPTION = {
+    "user": Arg(str, "", most=USER_MAX),
+    "group": Arg(str, "", most=USER_MAX),
+    "uid": Arg(int, None, most=UID_MAX),  # of the user, as the client's name service has it
+    "service": Arg(str, least=1, most=64),
+    "network": Arg(str, least=1, most=64),
+    "key": Arg(str, "", most=64),
+    "until": Arg(int, most=2**40),
+    "reason": Arg(str, least=1, most=200),
+}
+_IMAGINED = _user(
+    service=Arg(str, "sshd", least=1, most=64),
+    rhost=Arg(str, ""),
+    tty=Arg(str, "", most=64),
+    first=Arg(str, "password", choices=("password", "key")),
+    key=Arg(str, "", most=64),
+    groups=Arg(str, "", most=GROUPS_MAX),
+)
+
 _TABLE = (
     Verb("status", _ANYBODY, _user()),
     Verb(
@@ -121,6 +140,11 @@ _TABLE = (
     Verb("user.reset", _ROOT, _user()),
     Verb("user.unlock", _ROOT, _user()),
     Verb("user.rename", _ROOT, _user()),
+    Verb("user.forget", _ROOT, _user()),
+    Verb("exempt.add", _ROOT, _EXEMPTION),
+    Verb("exempt.list", _ROOT),
+    Verb("exempt.remove", _ROOT, {"id": Arg(str, least=1, most=16)}),
+    Verb("imagine", _ROOT, _IMAGINED),
     Verb("explain", _ROOT, {"attempt": Arg(str, "", most=64), "limit": Arg(int, 20, least=1, most=1000)}),
     Verb("accepted", _ROOT, {"since": Arg(int, most=2**40)}),
     Verb(

@@ -19,9 +19,14 @@ from nas2fa.store.records import Credential, UserState
 GROUPS_AT_ONCE: Final = 16  # so that names of 250 bytes fit into a packet
 
 
-def admission(attempt: Attempt, world: World, *, trusting: bool = True) -> Generator[Step, Reply, Decision]:
-    """Whether a code is to be asked in this attempt. `trusting` False: a trusted device is asked all the same."""
-    decision = yield from _by_rules(attempt, world)
+def admission(
+    attempt: Attempt, world: World, *, trusting: bool = True, keys: frozenset[str] = frozenset()
+) -> Generator[Step, Reply, Decision]:
+    """Whether a code is to be asked in this attempt.
+
+    trusting: False asks a trusted device all the same. keys: fingerprints that are imagined, beside those of the hello.
+    """
+    decision = yield from _by_rules(attempt, world, keys)
     if decision.action is Action.CODE:
         credential = loaded(attempt, world)
         if not credential.armed:
@@ -57,11 +62,12 @@ def remember(attempt: Attempt, world: World, rule: Rule, boot: float) -> Generat
     attempt.note(f"trust: no code from {place.address} for {rule.again_after} s")
 
 
-def _by_rules(attempt: Attempt, world: World) -> Generator[Step, Reply, Decision]:
+def _by_rules(attempt: Attempt, world: World, keys: frozenset[str]) -> Generator[Step, Reply, Decision]:
     rules, exemptions, wall = world.rules().policy, world.exemptions(), attempt.began.wall
     placed = attempt.peer_is_root and bool(attempt.hello.rhost) and (exemptions or any(r.network for r in rules))
     own = world.own() if placed else Own()
     facts = facts_of(attempt.hello, attempt.peer_is_root, own)
+    facts = replace(facts, keys=facts.keys | keys)
     needed = groups_needed(rules, exemptions, facts, wall)
     if needed:
         facts = replace(facts, groups=(yield from _groups(attempt, needed)))

@@ -6,10 +6,10 @@ from typing import Any
 
 from nas2fa.errors import StoreError
 from nas2fa.factors import recovery
-from nas2fa.login import lockout
+from nas2fa.login import lockout, trust
 from nas2fa.login.judgement import codes_per_try
 from nas2fa.shown import shown
-from nas2fa.store.records import Authenticator, Credential, Instant, UserState
+from nas2fa.store.records import Authenticator, Credential, Exemption, Instant, UserState
 
 
 def status(credential: Credential, state: UserState, now: Instant) -> dict[str, Any]:
@@ -45,6 +45,10 @@ def whole(credential: Credential, state: UserState, now: Instant, fault: StoreEr
             for purse, limit in lockout.BUDGET.items()
         ],
         "wrong_in_row": state.wrong_in_row,
+        "trusts": [
+            {"services": t.services, "address": t.address, "seconds": round(t.until - now.boot)}
+            for t in trust.live(state, now.boot)
+        ],
         "invite_until": None if credential.invite is None else credential.invite.expires,
     }
 
@@ -57,6 +61,23 @@ def row(credential: Credential, state: UserState, now: Instant, fault: StoreErro
         **{key: full[key] for key in keys},
         "locked": full["locked"] is not None,
         "fault": None if fault is None else str(fault.reason),
+    }
+
+
+def exemption(found: Exemption, wall: float) -> dict[str, Any]:
+    """One exemption; `over` when its time is."""
+    return {
+        "id": found.id,
+        "user": shown(found.user),
+        "group": shown(found.group),
+        "service": shown(found.service),
+        "network": str(found.network),
+        "key": shown(found.key),
+        "created": found.created,
+        "until": found.until,
+        "reason": shown(found.reason, 256),
+        "by": found.by,
+        "over": wall >= found.until,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Final
 
@@ -45,10 +46,15 @@ class Exemptions:
         self.current()
         return self._fault
 
-    def write(self, exemptions: tuple[Exemption, ...]) -> None:
-        """Put these in place of all; waits for the disk. StoreError; a file that cannot be read is not overwritten."""
-        if fault := self.fault():
+    def change(self, fn: Callable[[tuple[Exemption, ...]], tuple[Exemption, ...]]) -> None:
+        """Put what `fn` makes of all in their place. StoreError; a file that cannot be read is not overwritten.
+
+        Waits for the disk, so it belongs into the writer's thread, and leaves what `current` keeps to the loop.
+        """
+        found, fault = self._read()
+        if fault is not None:
             raise fault
+        exemptions = fn(found)
         if len(exemptions) > EXEMPTIONS_MAX:
             raise StoreError(Reason.WRITE_FAILED, f"more than {EXEMPTIONS_MAX} exemptions: remove some first")
         folder, name = os.path.split(self._path)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from nas2fa.server.peers import Peer
-from nas2fa.server.verbs import box, own, users
+from nas2fa.server.verbs import box, exempting, own, users
 from nas2fa.server.verbs.desk import Act, Args, Desk
 
 __all__ = ["VERBS", "Desk"]
@@ -25,6 +25,11 @@ VERBS: Final[Mapping[str, Callable[[Desk, Peer, Args], Act | dict[str, Any]]]] =
     "user.reset": users.user_reset,
     "user.unlock": users.user_unlock,
     "user.rename": users.user_rename,
+    "user.forget": users.user_forget,
+    "exempt.add": exempting.add,
+    "exempt.list": exempting.listing,
+    "exempt.remove": exempting.remove,
+    "imagine": exempting.imagine,
     "explain": box.explain,
     "accepted": box.accepted,
     "repair": box.repair,

@@ -61,6 +61,7 @@ def health(desk: Desk, peer: Peer, args: Args) -> Act:
         "started": int(desk.started),
         "store": "ok" if fault is None else str(fault),
         "faults": len(faults),
+        "exemptions": "ok" if (exemptions := desk.world.exempted.fault()) is None else exemptions.text,
         "config": desk.config_fault or "ok",
         "clock": clock(),
         "open": desk.open_conversations(),

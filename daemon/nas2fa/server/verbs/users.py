@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from nas2fa import audit
@@ -9,6 +10,7 @@ from nas2fa.clock.now import now
 from nas2fa.control.messages import paged
 from nas2fa.enrolment import admin
 from nas2fa.errors import StoreError
+from nas2fa.login.trust import live
 from nas2fa.server import views
 from nas2fa.server.peers import Peer
 from nas2fa.server.verbs.desk import Act, Args, Desk, named
@@ -60,6 +62,15 @@ def user_unlock(desk: Desk, peer: Peer, args: Args) -> dict[str, Any]:
     done = admin.unlock(desk.world, args["uid"], args["user"], now())
     audit.emit(audit.Event.UNLOCKED, user=args["user"], uid=args["uid"], by=peer.uid)
     return done
+
+
+def user_forget(desk: Desk, peer: Peer, args: Args) -> dict[str, Any]:
+    """End the trust in all devices of a user."""
+    state = desk.world.state(args["uid"])
+    if state.trusts:
+        desk.world.put(args["uid"], replace(state, trusts=()))
+        audit.emit(audit.Event.FORGOTTEN, user=args["user"], uid=args["uid"], by=peer.uid)
+    return {"forgotten": len(live(state, now().boot))}
 
 
 def user_rename(desk: Desk, peer: Peer, args: Args) -> Act:

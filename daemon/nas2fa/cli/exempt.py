@@ -1,0 +1,96 @@
+"""`nas2fa exempt …`: who is asked for no code, where, at which service and until when (root)."""
+
+from __future__ import annotations
+
+import grp
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+
+from nas2fa.cli import tables, terminal
+from nas2fa.cli.box import Box, account
+from nas2fa.errors import Reason, RequestError
+from nas2fa.shown import shown
+
+UNTIL_FORMATS = ["%Y-%m-%d", "%Y-%m-%d %H:%M"]
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def exempt() -> None:
+    """Ask no code of a backup program or the like: one account, network and service, until a day (root)."""
+
+
+@exempt.command("add")
+@click.option("--user", metavar="NAME", help="For this user, ...")
+@click.option("--group", metavar="NAME", help="... or for the members of this group.")
+@click.option("--service", required=True, metavar="NAME", help="At this PAM service, such as sshd.")
+@click.option("--from", "network", required=True, metavar="NETWORK", help="From this address or network.")
+@click.option("--key", default="", metavar="SHA256:...", help="Only after this ssh key.")
+@click.option("--until", required=True, type=click.DateTime(UNTIL_FORMATS), metavar="DATE", help="Until this day.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why, for whoever finds it later.")
+@_json
+@click.pass_obj
+def add(box: Box, user: str | None, group: str | None, until: datetime, as_json: bool, **rest: str) -> None:
+    """Make an exemption. It ends at the beginning of the day --until, or at the time given with it.
+
+    The box's own addresses, its gateways and host names never count as being in the network.
+    """
+    if (user is None) == (group is None):
+        raise click.UsageError("Give one of --user and --group.")
+    args: dict[str, Any] = {**rest, "until": int(until.timestamp())}
+    if user is not None:
+        args |= account(user).args()
+    if group is not None:
+        args["group"] = _group(group)
+    done, _ = box.request("exempt.add", args)
+    if as_json:
+        tables.print_json(done)
+        return
+    terminal.say(f"Exemption {shown(done['id'])} is in force until {tables.moment(done['until'])}.")
+    terminal.say(
+        f"See how it decides: nas2fa explain --imagine user=NAME service={shown(rest['service'])} from=ADDRESS"
+    )
+    terminal.say(f"End it: nas2fa exempt remove {shown(done['id'])}")
+
+
+@exempt.command("list")
+@_json
+@click.pass_obj
+def list_exemptions(box: Box, as_json: bool) -> None:
+    """List all exemptions, with those that ended in the last month."""
+    _, rows = box.request("exempt.list", {})
+    if as_json:
+        tables.print_json(rows)
+        return
+    head = ("ID", "WHO", "SERVICE", "FROM", "KEY", "UNTIL", "REASON", "MADE", "BY UID")
+    tables.print_table(head, [_line(row) for row in rows])
+
+
+@exempt.command()
+@click.argument("id_", metavar="ID")
+@click.pass_obj
+def remove(box: Box, id_: str) -> None:
+    """End an exemption: from now on a code is asked."""
+    gone, _ = box.request("exempt.remove", {"id": id_})
+    terminal.say(f"Exemption {shown(gone['id'])} of {_who(gone)} is removed.")
+
+
+def _line(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    until = f"{tables.moment(row['until'])}{' (over)' if row['over'] else ''}"
+    made = time.strftime("%Y-%m-%d", time.localtime(row["created"]))
+    return (row["id"], _who(row), row["service"], row["network"], row["key"], until, row["reason"], made, row["by"])
+
+
+def _who(row: Mapping[str, Any]) -> str:
+    return f"user {shown(row['user'])}" if row["user"] else f"group {shown(row['group'])}"
+
+
+def _group(name: str) -> str:
+    try:
+        return grp.getgrnam(name).gr_name
+    except (KeyError, ValueError):
+        raise RequestError(Reason.UNKNOWN_USER, f"no group named {shown(name)} on this box") from None

@@ -1,0 +1,52 @@
+"""`nas2fa explain --imagine user=… service=… from=…`: what policy would decide about a login that nobody makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from nas2fa.cli import tables, terminal
+from nas2fa.cli.box import Box, account, groups_of
+from nas2fa.shown import shown
+
+# What may be said of the login: word -> argument of the verb `imagine`; `group` adds to what the name service says.
+WORDS = {"user": "user", "service": "service", "from": "rhost", "first": "first", "key": "key", "tty": "tty"}
+MEANING = {
+    "code": "A code is asked.",
+    "skip": "No code is asked; what else the login needs stays.",
+    "deny": "The login is refused.",
+}
+
+
+def imagine(box: Box, words: Sequence[str], as_json: bool) -> None:
+    """Ask the daemon and print what it says."""
+    found, _ = box.request("imagine", _args(words))
+    if as_json:
+        tables.print_json(found)
+        return
+    terminal.say(f"{MEANING.get(found['action'], '?')} ({shown(found['reason'])})")
+    terminal.say(f"Because: {shown(found['why'], terminal.TEXT_MAX)}")
+    terminal.say()
+    for line in found["trace"]:
+        terminal.say(f"  {shown(str(line), terminal.TEXT_MAX)}")
+
+
+def _args(words: Sequence[str]) -> dict[str, Any]:
+    args: dict[str, Any] = {}
+    groups: list[str] = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or (name != "group" and name not in WORDS):
+            known = " ".join(f"{each}=…" for each in (*WORDS, "group"))
+            raise click.UsageError(f"--imagine takes {known}, not {shown(word)}")
+        if name == "group":
+            groups.append(value)
+        else:
+            args[WORDS[name]] = value
+    if "user" not in args:
+        raise click.UsageError("--imagine needs user=NAME")
+    whom = account(args["user"])
+    named = [group for group in groups_of(whom.user).split(":") if group]
+    return {**args, **whom.args(), "groups": ":".join([*named, *groups])}

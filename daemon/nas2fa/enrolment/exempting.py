@@ -1,0 +1,81 @@
+"""Making an exemption: what it must say at least, and what it must not. The record is store/records.py, Exemption."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
+from typing import Any, Final
+
+from nas2fa.errors import Reason, RequestError
+from nas2fa.login.policy import SIGN_IN
+from nas2fa.network import Network, Own
+from nas2fa.rules import canonical
+from nas2fa.store.records import Exemption, Instant
+
+KEY: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
+PREFIX_MIN: Final = {4: 8, 6: 16}  # bits; a wider network is next to everywhere
+DAYS_MAX: Final = 5 * 366  # an exemption is looked at again
+OVER_KEPT: Final = 30 * 86400  # seconds for which one that is over is still listed
+
+
+def new(args: Mapping[str, Any], own: Own, by: int, now: Instant) -> Exemption:
+    """The exemption that root asks for. RequestError(BAD_REQUEST) for one that is wider than it may be."""
+    if bool(args["user"]) == bool(args["group"]):
+        raise _refused("An exemption is for one user or for one group.")
+    if ":" in args["group"]:
+        raise _refused("That is no name of a group.")
+    if args["key"] and not KEY.fullmatch(args["key"]):
+        raise _refused("A key is named by its fingerprint, SHA256:…; ssh-keygen -l -f FILE shows it.")
+    if args["uid"] == 0 and not args["key"]:
+        raise _refused("For root an exemption must name a key (--key): the password alone would open everything.")
+    service = canonical(args["service"])
+    if service == SIGN_IN:
+        raise _refused(f"The service {SIGN_IN} is how accounts are changed; no exemption is about that.")
+    if not args["reason"].strip():
+        raise _refused("An exemption has a reason, for whoever finds it later.")
+    return Exemption(
+        id=secrets.token_hex(4),
+        service=service,
+        network=_network(args["network"], own),
+        created=int(now.wall),
+        until=_until(args["until"], now),
+        user=args["user"],
+        group=args["group"],
+        key=args["key"],
+        reason=args["reason"].strip(),
+        by=by,
+    )
+
+
+def kept(exemptions: Sequence[Exemption], wall: float) -> tuple[Exemption, ...]:
+    """Without those that have been over for long."""
+    return tuple(e for e in exemptions if e.until + OVER_KEPT > wall)
+
+
+def _network(text: str, own: Own) -> Network:
+    try:
+        network = ip_network(text)
+    except ValueError:
+        raise _refused("--from takes an address or a network such as 192.168.1.0/24 (no bits set behind it).") from None
+    if network.prefixlen < PREFIX_MIN[network.version]:
+        wide = PREFIX_MIN[network.version]
+        raise _refused(f"{network} is next to everywhere; the widest that an exemption may name is a /{wide}.")
+    if network.is_loopback or network.is_link_local or network.is_multicast:
+        raise _refused(f"{network} tells nobody apart: whoever is on this box or on its wire can come from there.")
+    if any(network.version == o.version and network.subnet_of(o) for o in own.networks):  # type: ignore[arg-type]
+        raise _refused(f"{network} is this box itself or its gateway: whoever is on the box could use it.")
+    return network
+
+
+def _until(until: int, now: Instant) -> int:
+    if until <= now.wall:
+        raise _refused("That time is over already.")
+    if until > now.wall + DAYS_MAX * 86400:
+        raise _refused("An exemption ends within five years: someone should look at it again.")
+    return until
+
+
+def _refused(text: str) -> RequestError:
+    return RequestError(Reason.BAD_REQUEST, text)
