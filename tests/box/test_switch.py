@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from debianbox import clients, logins
 from debianbox.logins import CODE_PROMPT, PASSWORD, PASSWORD_PROMPT
 from debianbox.machine import Box
-
-# Every file a login depends on, with mode, owner and content; without what each passwd(1) and boot changes.
-_EVERYTHING = r"""
-find /etc /var/lib/pam ! -type d ! -path '/etc/nas2fa/*' ! -name '.pwd.lock' -printf '%p %y %m %u:%g %l\n' | sort
-find /etc /var/lib/pam -type f ! -path '/etc/nas2fa/*' ! -name '.pwd.lock' -exec sha256sum {} + | sort
-find /etc /var/lib/pam -type d -printf '%p %m %u:%g\n' | sort
-debconf-show libpam-runtime | sort
-"""
-
-
-def everything(box: Box) -> str:
-    """One text that is the same only where every file is the same, byte for byte."""
-    return box.run(_EVERYTHING).stdout
-
-
-def system(box: Box, *words: str, status: int = 0) -> str:
-    """`nas2fa system WORDS`; what it said."""
-    done = box.run(["nas2fa", "system", *words], check=False)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def state(box: Box) -> str:
-    return str(json.loads(system(box, "status", "--json"))["state"])
+from debianbox.switching import changed, everything, state, system
 
 
 def test_on_trial_confirmed_and_off_again(plain_box: Box) -> None:
     box = plain_box
-    before = everything(box)
     ann, ben = logins.add_admin(box, "ann"), logins.add_admin(box, "ben")
     people = everything(box)
     for person in (ann, ben):  # the second step has to have been used
@@ -63,7 +38,6 @@ def test_on_trial_confirmed_and_off_again(plain_box: Box) -> None:
 
     system(box, "disable", "--yes")
     assert state(box) == "off"
-    assert everything(box) == people
-    assert before != people
+    assert changed(people, everything(box)) == []
     child = clients.openssh(box, "ann")
     assert "ann" in clients.answer(child, (PASSWORD_PROMPT, PASSWORD)).split()

@@ -55,8 +55,9 @@ def test_a_stack_without_a_line_to_go_before_gets_ours_at_its_end() -> None:
 
 def test_a_recipe_goes_before_the_password() -> None:
     vsftpd = "auth required pam_listfile.so\n@include common-auth\n"
-    new = one_field_stack(vsftpd, "# why\n\nauth a.so split\n")
+    new = one_field_stack(vsftpd, "# nas2fa BEGIN\n# why\nauth a.so split\n# nas2fa END\n")
     assert lines(new, "auth") == ["auth required pam_listfile.so", "auth a.so split", "@include common-auth"]
+    assert new.count("# nas2fa BEGIN\n# why\nauth a.so") == new.count("BEGIN") == 1
     assert lines(one_field_stack("auth b.so\n", "auth a.so split\n"), "auth") == ["auth a.so split", "auth b.so"]
 
 

@@ -81,7 +81,7 @@ def sshd_stack(text: str, keys: Keys) -> str:
 
 def one_field_stack(text: str, recipe: str) -> str:
     """`text` of the stack of a service that asks once, with the lines of `recipe` before its password line."""
-    lines = [line for line in recipe.splitlines() if line.strip() and not line.startswith("#")]
+    lines = [line for line in recipe.splitlines() if line.strip() and line not in (BEGIN, END)]
     return _before(_AUTH, text, lines)
 
 

@@ -4,7 +4,6 @@ TOP = "/var/lib/nas2fa-switch"  # root's alone; on the disk, since the way back 
 PENDING = f"{TOP}/pending"  # link to the state of a switch that nobody has confirmed yet
 ENFORCED = f"{TOP}/enforced"  # link to the state of the switch that is confirmed
 LOCK = f"{TOP}/lock"  # flock(2): one switch, confirmation or way back at a time
-RESCUE_TESTED = f"{TOP}/rescue-tested"  # the kernel word of rescue was tried on this box
 
 TRIAL = "/run/nas2fa/trial"  # what nas2fad tells administrators at a login meanwhile
 BALLAST = "/etc/nas2fa/switch-ballast"  # room that the way back gives free when the disk is full

@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nas2fa.activation import state
+from nas2fa.activation import rescue, state
 from nas2fa.activation.admins import Admin
 from nas2fa.activation.edits import Keys
-from nas2fa.activation.places import RESCUE_TESTED
 from nas2fa.activation.switch import Ask
 from nas2fa.activation.system import System
 
@@ -50,16 +49,16 @@ def no_way_back(system: System, admins: Sequence[Admin], keys: Keys, ask: Ask) -
             ready.append(row)
         else:
             why_not.append(f"  {admin.user}: {lack}")
-    rescue = system.path(RESCUE_TESTED).exists()
-    if len(ready) >= 2 or (ready and rescue and any(row and row["recovery_left"] for row in ready)):
+    tried = rescue.tested(system)
+    if len(ready) >= 2 or (ready and tried and any(row and row["recovery_left"] for row in ready)):
         return None
     return "\n".join(
         [
             "Too few administrators would get in afterwards. Needed are two with a second step that they have used,",
             "or one who has recovery codes, on a box whose rescue at the boot loader was tried (docs/operations.md).",
             *why_not,
-            *(["  Only one is ready, and the rescue was not tried yet."] if ready and not rescue else []),
-            *(["  The one who is ready has no recovery codes: nas2fa recovery-codes"] if ready and rescue else []),
+            *(["  Only one is ready, and the rescue was not tried yet."] if ready and not tried else []),
+            *(["  The one who is ready has no recovery codes: nas2fa recovery-codes"] if ready and tried else []),
         ]
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import pwd
 import time
@@ -38,7 +37,7 @@ Conflicts=shutdown.target
 [Service]
 Type=oneshot
 TimeoutStartSec=120
-ExecStart=/bin/sh -c 'test ! -e {PENDING} || exec /bin/sh {PENDING}/switch-back boot; rm -f {BOOT_LINK} {BOOT_UNIT}'
+ExecStart=/bin/sh -c 'for s in {PENDING}/switch-back {SCRIPT}; do test ! -e $$s || exec /bin/sh $$s boot; done'
 """
 
 
@@ -71,20 +70,26 @@ def switch(system: System, changes: Sequence[Change], options: Options, told: Fa
     with state.locked(system):
         if state.pending(system) is not None:
             raise SwitchError("a switch is on trial already: confirm or undo it first (nas2fa system status)")
+        failure = _tried(system, changes, options, told)
+    if failure is not None:
+        go_back(system, "roll-back")  # takes the lock itself
+        raise failure
+
+
+def _tried(system: System, changes: Sequence[Change], options: Options, told: Facts) -> BaseException | None:
+    try:
         _arm_boot(system)
         kept = state.keep(system, changes, options.profiles, told)
-    try:
-        with state.locked(system):
-            _arm_timer(system, kept, told)
-            _write(system, changes)
-            _answer(system, options.profiles)
-            _check_sshd(system, options, told, changes)
-            _tell_daemon(system, told)
-    except BaseException as error:
-        go_back(system, "roll-back")
-        if isinstance(error, sshd.SshdError):
-            raise SwitchError(f"sshd refuses its configuration: {error}") from None
-        raise
+        _arm_timer(system, kept, told)
+        _write(system, changes)
+        _answer(system, options.profiles)
+        _check_sshd(system, options, told, changes)
+        _tell_daemon(system, told)
+    except sshd.SshdError as error:
+        return SwitchError(f"sshd refuses its configuration: {error}")
+    except BaseException as error:  # noqa: BLE001  Ctrl-C too
+        return error
+    return None
 
 
 def go_back(system: System, how: str) -> Ran:
@@ -216,8 +221,9 @@ def confirm(system: System, ask: Ask) -> None:
         told = on_trial.facts
         if told.boot_id != boot_id() or told.until <= time.clock_gettime(time.CLOCK_BOOTTIME):
             raise SwitchError("the trial is over; begin another: nas2fa system enable")
-        _, rows = ask("accepted", {"since": math.ceil(told.began)})
-        if not any(not told.uids or row["uid"] in told.uids for row in rows):
+        _, rows = ask("accepted", {"since": int(told.began)})
+        since = [row for row in rows if row["boot"] >= told.began]
+        if not any(not told.uids or row["uid"] in told.uids for row in since):
             raise SwitchError(
                 "no administrator has logged in with a code since the switch. From another terminal, log in by ssh or "
                 "at the console with password and code; then confirm again."
