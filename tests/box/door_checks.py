@@ -50,7 +50,7 @@ def asks_password_and_code(street: Street, door: Door, way: Way) -> None:
         partial(way, person.name, PASSWORD, person.phone.wrong()),
         partial(way, person.name, "not " + PASSWORD, code),
     )
-    assert not (again.entered or wrong.entered or mistyped.entered)
+    assert [again.entered, wrong.entered, mistyped.entered] == [False] * 3
     assert (again.asked[:2], wrong.asked[:2], mistyped.asked) == (
         ["password", "code"],
         ["password", "code"],

@@ -170,18 +170,16 @@ def tables() -> dict[str, str]:
     def rows(group: Sequence[Door]) -> list[tuple[str, ...]]:
         return [(d.name, f"`{d.service}`", _source(d.source), d.remark) for d in group]
 
-    def reason(key: Key) -> str:
-        return "" if key.entered else f" {key.logged[1]}"
+    def row(key: Key) -> tuple[str, ...]:
+        logged = f"`{key.logged[0].lower()} …{'' if key.entered else ' ' + key.logged[1]}`"
+        return f"`{key.choice}`", " and ".join(key.asked) or "nothing", "refused", logged, key.not_enrolled
 
     return {
         "password-and-code": render(doors, rows(PASSWORD_AND_CODE)),
         "one-field": render(doors, rows(ONE_FIELD)),
         "keys": render(
             ("`--ssh-keys`", "asked after the key", "key alone", "logged", "who has not set it up"),
-            [
-                (f"`{k.choice}`", " and ".join(k.asked) or "nothing", "refused", f"`{k.logged[0].lower()} …{reason(k)}`", k.not_enrolled)
-                for k in KEYS
-            ],
+            [row(key) for key in KEYS],
         ),
         "not-asked": render(("program", "why"), [(u.name, u.why) for u in NOT_ASKED]),
     }

@@ -31,7 +31,7 @@ def way_in(box: Box, door: Door) -> Way:
 
 
 def by_input(box: Box) -> Way:
-    """sudo -S: the answers are lines of its input, the questions go to its error output."""
+    """By sudo -S: the answers are lines of its input, the questions go to its error output."""
 
     def way(name: str, password: str, code: str) -> Visit:
         done = box.run(["sudo", "-k", "-S", "echo", "in"], user=name, stdin=f"{password}\n{code}\n", check=False)
@@ -137,7 +137,7 @@ def test_not_asked(any_street: Street, program: Unasked) -> None:
 
 
 def test_a_getty_with_autologin(suite: str) -> None:
-    """login -f, also with nas2fad masked."""
+    """By login -f, also with nas2fad masked."""
     with Box(door_layers(suite), console=True) as box:
         name = Street(box).resident().name
         box.run("systemctl mask --now --quiet nas2fad.service 'nas2fad-*.socket'")

@@ -8,8 +8,8 @@ from typing import Any
 import doors
 import pytest
 from debianbox import ssh_libraries
-from debianbox.knocking import PASSWORD_PROMPT, Visit, knock, records
-from debianbox.logins import CODE_PROMPT, PASSWORD
+from debianbox.knocking import Visit, knock, records
+from debianbox.logins import PASSWORD
 from debianbox.machine import Box
 from debianbox.neighbours import Street, door_layers
 from door_checks import (

@@ -14,7 +14,7 @@ def filled(text: str) -> str:
     for name, table in doors.tables().items():
         before, mark, rest = text.partition(f"<!-- table: {name} -->\n")
         _, end, after = rest.partition("<!-- end -->\n")
-        assert mark and end, f"{PAGE}: no place for the table {name}"
+        assert all((mark, end)), f"{PAGE}: no place for the table {name}"
         text = before + mark + table + end + after
     return text
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from .layers import installed, layer
 from .logins import PASSWORD, SSHD_LOAD, Person, allow_early_codes, configure_sshd, enable, enrol
 from .machine import Box
-from .roots import doors_recipe
+from .roots import PROFTPD, doors_recipe
 
 PEOPLE = tuple(f"person{number:02}" for number in range(80))
 """One for each test of a box: an account's journal is then that test's alone, and its codes are unused."""
@@ -32,15 +32,20 @@ kill $!
 """
 
 
-def door_layers(suite: str, keys: str = "guard") -> list[Path]:
-    """A box that `nas2fa system enable --ssh-keys KEYS` has switched on; none of PEOPLE has set a second step up."""
+def door_layers(suite: str, keys: str = "guard", *, proftpd: bool = False) -> list[Path]:
+    """A box that `nas2fa system enable --ssh-keys KEYS` has switched on; none of PEOPLE has set a second step up.
+
+    `proftpd`: with ProFTPD instead of vsftpd, which has been told to heed PAM.
+    """
 
     def switch_on(box: Box) -> None:
+        if proftpd:
+            _change_to_proftpd(box)
         enable(box, "--ssh-keys", keys)
 
     own = Path(__file__).read_bytes()
     before = layer(f"neighbours-{suite}", installed(suite, doors_recipe(suite)), own, _prepare)
-    return layer(f"doors-{suite}", before, own + keys.encode(), switch_on)
+    return layer(f"doors-{suite}", before, own + f"{keys} {proftpd}".encode(), switch_on)
 
 
 def _prepare(box: Box) -> None:
@@ -54,6 +59,13 @@ def _prepare(box: Box) -> None:
     configure_sshd(box, SSHD_LOAD)
 
 
+def _change_to_proftpd(box: Box) -> None:
+    box.run(f"export DEBIAN_FRONTEND=noninteractive; dpkg --purge vsftpd && dpkg --install {PROFTPD}/*.deb")
+    box.run("systemctl disable --now proftpd")
+    orders = "AuthOrder mod_auth_pam.c* mod_auth_unix.c\\nUseReverseDNS off\\n"
+    box.run(f"printf '{orders}' >> /etc/proftpd/proftpd.conf")
+
+
 class Street:
     """A box made of door_layers that many tests share, each with people of its own."""
 
@@ -62,7 +74,7 @@ class Street:
         self._names = iter(PEOPLE)
 
     def stranger(self) -> str:
-        """Somebody who has not set up a second step, and whom nobody else is given. StopIteration: all are given out."""
+        """Somebody who has not set up a second step, and whom nobody else is given. StopIteration: none is left."""
         return next(self._names)
 
     def resident(self) -> Person:

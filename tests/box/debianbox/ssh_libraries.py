@@ -77,18 +77,22 @@ def by_asyncssh(box: Box, user: str, reply: Callable[[str], str]) -> str:
     return in_network(box, lambda: asyncio.run(run()))
 
 
-def in_network(box: Box, function: Callable[[], T]) -> T:
+def in_network(box: Box, function: Callable[[], T], namespace: str = "") -> T:
     """Run `function` with the box's network instead of the host's, and hand back what it returns or raises.
+
+    `namespace`: another one, by its path in the box (ip-netns(8)).
 
     setns(2) moves one thread, so a thread of its own goes in, works and ends; a socket opened there keeps its
     network.
     """
-    with ThreadPoolExecutor(max_workers=1, initializer=_enter_network, initargs=(box.running.leader,)) as executor:
+    process = f"/proc/{box.running.leader}"
+    path = f"{process}/root{namespace}" if namespace else f"{process}/ns/net"
+    with ThreadPoolExecutor(max_workers=1, initializer=_enter_network, initargs=(path,)) as executor:
         return executor.submit(function).result()
 
 
-def _enter_network(leader: int) -> None:
-    descriptor = os.open(f"/proc/{leader}/ns/net", os.O_RDONLY)
+def _enter_network(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "setns")
