@@ -23,23 +23,7 @@ def alice(box: Box) -> Person:
 @pytest.fixture
 def key(box: Box, tmp_path: Path) -> tuple[str, ...]:
     """Options for ssh to use a key that alice has authorised."""
-    return authorise(box, tmp_path, "-t ed25519")
-
-
-def authorise(box: Box, folder: Path, kind: str, *, signed: bool = False) -> tuple[str, ...]:
-    """Options for ssh to use a new key of this kind, which alice accepts: itself, or for its certificate's sake."""
-    path = "/home/alice/.ssh"
-    box.run(f"mkdir -m 700 {path} && cd {path} && ssh-keygen -q {kind} -N '' -f id && cp id.pub authorized_keys")
-    if signed:
-        box.run(
-            f"cd {path} && ssh-keygen -q {kind} -N '' -f ca && ssh-keygen -q -s ca -I alice-1 -n alice id.pub"
-            ' && echo "cert-authority $(cat ca.pub)" > authorized_keys'
-        )
-    box.run(f"chown -R alice: {path}")
-    for name in ("id", "id-cert.pub") if signed else ("id",):
-        (folder / name).touch(mode=0o600)
-        (folder / name).write_text(box.read(f"{path}/{name}"))
-    return ("-i", str(folder / "id"), "-o", "PreferredAuthentications=publickey,keyboard-interactive")
+    return logins.authorise(box, tmp_path, "-t ed25519")
 
 
 def ask_code_after_key(box: Box) -> None:
@@ -150,7 +134,7 @@ def test_the_daemon_is_told_the_whole_key_before_it_asks_for_the_code(
 ) -> None:
     """Exemptions know it by its fingerprint. A certificate is told as such, and cut when it is too long."""
     words, signed = KINDS[kind]
-    options = authorise(box, tmp_path, words, signed=signed)
+    options = logins.authorise(box, tmp_path, words, signed=signed)
     ask_code_after_key(box)
     with traced_daemon(box) as trace:
         child = clients.openssh(box, "alice", *options)

@@ -175,6 +175,22 @@ def set_up(child: pexpect.spawn[str], name: str) -> Person:
     return person
 
 
+def authorise(box: Box, folder: Path, kind: str, *, signed: bool = False) -> tuple[str, ...]:
+    """Options for OpenSSH to use a new key of this kind, which alice accepts: itself, or for its certificate's sake."""
+    path = "/home/alice/.ssh"
+    box.run(f"mkdir -m 700 {path} && cd {path} && ssh-keygen -q {kind} -N '' -f id && cp id.pub authorized_keys")
+    if signed:
+        box.run(
+            f"cd {path} && ssh-keygen -q {kind} -N '' -f ca && ssh-keygen -q -s ca -I alice-1 -n alice id.pub"
+            ' && echo "cert-authority $(cat ca.pub)" > authorized_keys'
+        )
+    box.run(f"chown -R alice: {path}")
+    for name in ("id", "id-cert.pub") if signed else ("id",):
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_text(box.read(f"{path}/{name}"))
+    return ("-i", str(folder / "id"), "-o", "PreferredAuthentications=publickey,keyboard-interactive")
+
+
 def ssh(box: Box, person: Person, code: str, *options: str) -> tuple[bool, str]:
     """One login by OpenSSH, password and `code`: whether it got in, and all that the client showed after the code."""
     child = openssh(box, person.name, *options)
