@@ -103,7 +103,7 @@ def keyed(suite: str, key: Key, request: pytest.FixtureRequest) -> Any:
     if key.choice == "guard":
         yield request.getfixturevalue("street")
         return
-    with Box(door_layers(suite, key.choice)) as box:
+    with Box(door_layers(suite, "--ssh-keys", key.choice)) as box:
         yield Street(box)
 
 

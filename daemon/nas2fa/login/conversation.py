@@ -15,7 +15,7 @@ from nas2fa.factors import recovery
 from nas2fa.login.admission import admission, loaded, remember
 from nas2fa.login.attempt import Attempt, Flow, Verdict, World
 from nas2fa.login.judgement import Outcome, codes_per_try, judge
-from nas2fa.login.lockout import count_failure, count_refused, standing
+from nas2fa.login.lockout import Lock, count_failure, count_refused, standing
 from nas2fa.login.policy import Action, Decision
 from nas2fa.login.source import Source, source_of
 from nas2fa.steps import Answer, Ask, Cut, Durable, Reply, Step, Tell
@@ -45,7 +45,7 @@ def _auth(attempt: Attempt, world: World) -> Flow:
     if decision.action is not Action.CODE:
         return (yield from _unasked(attempt, decision, "pass"))
     credential = loaded(attempt, world)
-    lock = standing(world.state(credential.uid), attempt.source, attempt.began.boot, codes_per_try(credential))
+    lock = _lock(attempt, world, credential)
     if lock is not None:
         attempt.note(f"locked: {lock.reason}, {lock.seconds:.0f} s left")
         world.update(credential.uid, attempt.hello.user, _refused(attempt.source))
@@ -66,13 +66,12 @@ def _unasked(attempt: Attempt, decision: Decision, word: str) -> Flow:
 
 
 def _answered(attempt: Attempt, world: World, asked: Credential, answer: Answer) -> Flow:
-    if answer.repeated_password:
-        return (yield from _refuse(attempt, "deny", Reason.PASSWORD_REPEATED))
-    if answer.timed_out:
-        return (yield from _refuse(attempt, "deny", Reason.TIMEOUT))
-    if answer.text is None:
-        return Verdict("deny", Reason.ABORTED)
-    rules, text = world.rules(), answer.text
+    missing = _no_answer(answer)
+    if missing is Reason.ABORTED:  # nobody is there to be told
+        return Verdict("deny", missing)
+    if missing is not None:
+        return (yield from _refuse(attempt, "deny", missing))
+    rules, text = world.rules(), str(answer.text)
 
     def step(credential: Credential, state: UserState) -> tuple[UserState, Outcome]:
         if (credential.authenticators, credential.recovery) != (asked.authenticators, asked.recovery):
@@ -125,9 +124,22 @@ def _split(attempt: Attempt, world: World) -> Flow:
 
 
 def _decoy(attempt: Attempt, world: World) -> Flow:
-    """After a wrong password: ask as a real login would, verify nothing, count nothing, deny."""
-    if attempt.hello.uid is None or (yield from admission(attempt, world)).action is Action.CODE:
-        yield from _ask(attempt, world)
+    """After a wrong password: ask and refuse as a real login would, in its words; verify nothing, count nothing."""
+    lock = None
+    if attempt.hello.uid is not None:
+        decision = yield from admission(attempt, world)
+        if decision.action is Action.DENY:
+            yield from _refuse(attempt, "deny", decision.reason)
+        if decision.action is not Action.CODE:
+            return Verdict("deny", Reason.DECOY)
+        lock = _lock(attempt, world, loaded(attempt, world))
+    if lock is not None:
+        yield from _refuse(attempt, "deny", lock.reason, lock.seconds)
+    else:
+        answer = yield from _ask(attempt, world)
+        reason = _no_answer(answer) or (Reason.WRONG if str(answer.text).strip(" ") else Reason.EMPTY)
+        if reason is not Reason.ABORTED:
+            yield from _refuse(attempt, "deny", reason)
     return Verdict("deny", Reason.DECOY)
 
 
@@ -157,6 +169,19 @@ def _ask(attempt: Attempt, world: World) -> Generator[Step, Reply, Answer]:
     answer = yield Ask(texts.CODE_PROMPT)
     assert isinstance(answer, Answer)
     return answer
+
+
+def _no_answer(answer: Answer) -> Reason | None:
+    """Why there is nothing to compare, if so."""
+    if answer.repeated_password:
+        return Reason.PASSWORD_REPEATED
+    if answer.timed_out:
+        return Reason.TIMEOUT
+    return Reason.ABORTED if answer.text is None else None
+
+
+def _lock(attempt: Attempt, world: World, credential: Credential) -> Lock | None:
+    return standing(world.state(credential.uid), attempt.source, attempt.began.boot, codes_per_try(credential))
 
 
 def _refused(source: Source) -> Callable[[Credential, UserState], tuple[UserState, Outcome]]:

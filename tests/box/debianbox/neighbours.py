@@ -32,8 +32,8 @@ kill $!
 """
 
 
-def door_layers(suite: str, keys: str = "guard", *, proftpd: bool = False) -> list[Path]:
-    """A box that `nas2fa system enable --ssh-keys KEYS` has switched on; none of PEOPLE has set a second step up.
+def door_layers(suite: str, *options: str, proftpd: bool = False) -> list[Path]:
+    """A box that `nas2fa system enable OPTIONS` has switched on; none of PEOPLE has set a second step up.
 
     `proftpd`: with ProFTPD instead of vsftpd, which has been told to heed PAM.
     """
@@ -41,11 +41,11 @@ def door_layers(suite: str, keys: str = "guard", *, proftpd: bool = False) -> li
     def switch_on(box: Box) -> None:
         if proftpd:
             _change_to_proftpd(box)
-        enable(box, "--ssh-keys", keys)
+        enable(box, *options)
 
     own = Path(__file__).read_bytes()
     before = layer(f"neighbours-{suite}", installed(suite, doors_recipe(suite)), own, _prepare)
-    return layer(f"doors-{suite}", before, own + f"{keys} {proftpd}".encode(), switch_on)
+    return layer(f"doors-{suite}", before, own + f"{options} {proftpd}".encode(), switch_on)
 
 
 def _prepare(box: Box) -> None:
