@@ -38,8 +38,7 @@ dpkg-deb --build /tmp/theirs /root/theirs.deb
 # openssh-server as it is installed, as a newer version of itself.
 _NEWER_SSHD = """
 mkdir -p /tmp/sshd/DEBIAN
-dpkg-query -L openssh-server | while read -r path; do [ -d "$path" ] || echo "$path"; done |
-    xargs tar -cf - 2>/dev/null | tar -C /tmp/sshd -xf -
+dpkg-query -L openssh-server | grep -vx /. | tar --no-recursion -cf - -T - 2>/dev/null | tar -C /tmp/sshd -xf -
 {before}
 cd /tmp/sshd
 dpkg-query -s openssh-server |
@@ -90,13 +89,15 @@ def test_common_auth_restructured_by_hand(plain_box: Box) -> None:
     """pam-auth-update leaves it alone then. What is jumped over must not change the count."""
     system(plain_box, *PLAINLY, "--decoy")
     plain_box.run("sed -i '/pam_permit.so/i auth required pam_faildelay.so delay=1' /etc/pam.d/common-auth")
-    jumping = "auth\t[success=2 default=ignore]\tpam_localuser.so\n"
-    plain_box.run(["sed", "-i", f"/requisite.*pam_nas2fa.so/i {jumping.strip()}", "/etc/pam.d/common-auth"])
+    jumping = "auth\t[success=1 default=ignore]\tpam_localuser.so"
+    plain_box.run(["sed", "-i", f"/requisite.*pam_nas2fa.so/i {jumping}", "/etc/pam.d/common-auth"])
+    plain_box.run("sed -i '/requisite.*pam_nas2fa.so/a auth optional pam_warn.so' /etc/pam.d/common-auth")
     time_out(plain_box)
     assert ours(plain_box) == []
     stack = [line.split() for line in plain_box.read("/etc/pam.d/common-auth").splitlines() if line.startswith("auth")]
     assert [line[-1] for line in stack if "nullok" not in line] == [
         "pam_permit.so", "pam_deny.so", "delay=1", "pam_permit.so", "pam_localuser.so", "pam_permit.so",
+        "pam_warn.so",
     ]  # fmt: skip
     for service in ("login", "sshd"):
         plain_box.run(f"pamtester {service} alice authenticate", stdin=f"{logins.PASSWORD}\n")
