@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import pytest
 from debianbox import clients, logins
 from debianbox.logins import CODE_PROMPT, PASSWORD, PASSWORD_PROMPT
 from debianbox.machine import Box
-from debianbox.switching import changed, everything, state, system
+from debianbox.switching import PLAINLY, changed, everything, state, system
+
+KEY = "SHA256:" + "k" * 43
 
 
 def test_on_trial_confirmed_and_off_again(plain_box: Box) -> None:
@@ -41,3 +45,168 @@ def test_on_trial_confirmed_and_off_again(plain_box: Box) -> None:
     assert changed(people, everything(box)) == []
     child = clients.openssh(box, "ann")
     assert "ann" in clients.answer(child, (PASSWORD_PROMPT, PASSWORD)).split()
+
+
+def test_a_dry_run_touches_nothing(plain_box: Box) -> None:
+    """Not even debconf's files, though the real pam-auth-update has run: on copies."""
+    plain_box.run("touch /root/then")
+    before = everything(plain_box)
+    assert "+KbdInteractiveAuthentication yes" in system(plain_box, *PLAINLY, "--dry-run")
+    assert changed(before, everything(plain_box)) == []
+    newer = "find /etc /var/lib/pam /var/cache/debconf /var/lib/nas2fa-switch -newer /root/then -type f ! -name lock"
+    assert plain_box.run(newer).stdout == ""
+
+
+def test_refused_when_no_administrator_would_get_in(plain_box: Box) -> None:
+    before = everything(plain_box)
+    said = system(plain_box, "enable", "--yes", status=1)
+    assert "root: has no second step (nas2fa setup --user root)" in said
+    ann = logins.add_admin(plain_box, "ann")
+    assert "ann: has never used the second step" in system(plain_box, "enable", "--yes", status=1)
+    plain_box.run(["nas2fa", "test", "ann"], stdin=ann.phone.code() + "\n")
+    said = system(plain_box, "enable", "--yes", status=1)
+    assert "Only one is ready, and the rescue was not tried yet" in said
+    machine = plain_box.read("/etc/machine-id")
+    plain_box.write("/var/lib/nas2fa-switch/rescue-tested", f"date=2026-11-24\nmachine={machine}")
+    assert "ann: has no recovery codes" not in said
+    assert "has no recovery codes" in system(plain_box, "enable", "--yes", status=1)
+    plain_box.run("usermod --lock ann")
+    assert "ann: has no password" in system(plain_box, "enable", "--yes", status=1)
+    assert not [line for line in changed(before, everything(plain_box)) if "/etc/pam.d" in line or "/etc/ssh" in line]
+    assert state(plain_box) == "off"
+
+
+PLANTED = {
+    "truenas": ("touch /usr/bin/midclt", "This is TrueNAS"),
+    "lines by hand": ("echo 'auth requisite pam_nas2fa.so' >>/etc/pam.d/su", "put there by hand"),
+    "common-auth by hand": ("sed -i '/pam_unix/i auth optional pam_permit.so' /etc/pam.d/common-auth", "by hand"),
+    "apt at work": (
+        "cd /var/cache/debconf; flock config.dat sleep 60 & until ! flock -n /var/cache/debconf/config.dat true; do :; done",
+        "apt or dpkg is at work",
+    ),
+    "a link": ("mv /etc/pam.d/sshd /etc/pam.d/sshd-own; ln -s sshd-own /etc/pam.d/sshd", "/etc/pam.d/sshd is a link"),
+    "no systemd": ("mount -t tmpfs tmpfs /run/systemd", "docs/nas.md"),
+    "daemon away": ("systemctl mask --now nas2fad.service nas2fad-control.socket", "cannot be reached"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_refused(plain_box: Box, name: str) -> None:
+    command, why = PLANTED[name]
+    plain_box.run(f"({command}) >/dev/null 2>&1 </dev/null")
+    before = everything(plain_box)
+    done = plain_box.run(["nas2fa", "system", *PLAINLY, "--despite-findings"], check=False)
+    assert done.returncode in (1, 3)
+    assert why in done.stdout + done.stderr
+    plain_box.run("umount /run/systemd", check=False)
+    assert changed(before, everything(plain_box)) == []
+
+
+# What OpenMediaVault writes: its settings first, and Debian's Include not at all or behind them.
+OMV = "PasswordAuthentication yes\nKbdInteractiveAuthentication no\nUsePAM yes\nSubsystem sftp internal-sftp\n"
+
+
+@pytest.mark.parametrize("rest", ["", "Include /etc/ssh/sshd_config.d/*.conf\n"], ids=["no include", "include last"])
+def test_another_file_that_wins(plain_box: Box, rest: str) -> None:
+    """Refused at once; and who goes on all the same is rolled back at once. Both name the file."""
+    plain_box.write("/etc/ssh/sshd_config", OMV + rest)
+    plain_box.run("systemctl restart ssh")
+    before = everything(plain_box)
+    assert "/etc/ssh/sshd_config" in system(plain_box, *PLAINLY, status=1)
+    said = system(plain_box, *PLAINLY, "--despite-findings", status=1)
+    assert "all files are as they were" in said
+    assert re.search(r"/etc/ssh/sshd_config:[23] comes before", said)
+    assert changed(before, everything(plain_box)) == []
+    assert state(plain_box) == "off"
+    child = clients.openssh(plain_box, "alice", "-o", "PreferredAuthentications=password")
+    assert "alice" in clients.answer(child, (PASSWORD_PROMPT, PASSWORD)).split()
+
+
+def test_a_match_block_that_wins(plain_box: Box) -> None:
+    """`sshd -T` alone does not show it: each administrator is asked about."""
+    logins.add_admin(plain_box, "ann")
+    plain_box.run("printf 'Match User ann\\nPasswordAuthentication yes\\n' >>/etc/ssh/sshd_config")
+    before = everything(plain_box)
+    said = system(plain_box, *PLAINLY, "--despite-findings", status=1)
+    assert re.search(r"passwordauthentication yes for ann.*Match block.*/etc/ssh/sshd_config:\d+", said)
+    assert changed(before, everything(plain_box)) == []
+
+
+def key_login(box: Box, user: str, address: str, by: str = "root") -> None:
+    """What sshd would have told the journal."""
+    text = f"Accepted publickey for {user} from {address} port 40000 ssh2: ED25519 {KEY}"
+    box.run(["logger", "--tag", "sshd", text], user=by)
+
+
+def exemptions(box: Box) -> list[tuple[str, str, str]]:
+    rows = json.loads(box.run("nas2fa exempt list --json").stdout)
+    return [(row["user"], row["network"], row["key"]) for row in rows]
+
+
+def test_logins_by_key_alone_are_asked_about(plain_box: Box) -> None:
+    """Those of people with a second step: the guard lets the others in. Only sshd's own word counts."""
+    logins.enrol(plain_box, "alice")
+    key_login(plain_box, "alice", "203.0.113.7")
+    key_login(plain_box, "alice", "203.0.113.9")
+    key_login(plain_box, "bob", "203.0.113.7")
+    key_login(plain_box, "alice", "192.0.2.66", by="dave")
+    plain_box.run("journalctl --sync")
+    said = system(plain_box, "enable", "--yes", "--no-way-back-check", status=1)
+    assert re.search(rf"alice +203.0.113.0/24 +{KEY} +2 ", said)
+    assert "bob" not in said
+    assert "192.0.2.66" not in said
+    assert "--exempt all or --exempt none" in said
+
+    child = plain_box.terminal("nas2fa system enable --no-way-back-check")
+    clients.answer(child, (r"Exempt alice from 203.0.113.0/24\? ", "y"), ("on trial.*Type yes", "yes"))
+    assert child.exitstatus == 0
+    assert exemptions(plain_box) == [("alice", "203.0.113.0/24", KEY)]
+
+
+def test_key_and_code(plain_box: Box) -> None:
+    """Everybody by key and code; who is exempt by the key alone, and sshd knows that from there only."""
+    key_login(plain_box, "bob", "2001:db8:1:2:3::4")
+    plain_box.run("journalctl --sync")
+    logins.enable(plain_box, "--ssh-keys", "code", "--exempt", "all")
+    assert exemptions(plain_box) == [("bob", "2001:db8:1:2:3::4/128", KEY)]
+    for address, methods in (("2001:db8:1:2:3::4", "publickey publickey,"), ("192.0.2.1", "publickey,keyboard-")):
+        shown = plain_box.run(f"sshd -T -C user=bob,host={address},addr={address} | grep ^authenticationmethods").stdout
+        assert shown.startswith(f"authenticationmethods {methods}")
+    alice = logins.enrol(plain_box, "alice")
+    assert logins.ssh(plain_box, alice, alice.phone.code())[0]
+    said = system(plain_box, "enable", "--yes", "--no-way-back-check", "--ssh-keys", "code")
+    assert "Nothing would change" in said
+
+
+def test_the_decoy_asks_after_a_wrong_password(plain_box: Box) -> None:
+    logins.enable(plain_box, "--decoy")
+    alice = logins.enrol(plain_box, "alice")
+    child = clients.openssh(plain_box, "alice")
+    clients.answer(child, (PASSWORD_PROMPT, "wrong"), (CODE_PROMPT, alice.phone.code()))
+    assert child.exitstatus == 255
+    assert logins.ssh(plain_box, alice, alice.phone.code())[0]
+
+
+def test_confirmed_too_late(plain_box: Box) -> None:
+    """The time is over though the timer is late."""
+    ann = logins.add_admin(plain_box, "ann")
+    system(plain_box, *PLAINLY, "--confirm-within", "10s")
+    plain_box.run("systemctl stop nas2fa-trial.timer")
+    assert logins.ssh(plain_box, ann, ann.phone.code())[0]
+    plain_box.until("nas2fa system status --json | grep '\"seconds_left\": 0'")
+    assert "trial is over" in system(plain_box, "confirm", status=1)
+    assert state(plain_box) == "trial"
+    plain_box.run("nas2fa-off")
+    assert state(plain_box) == "off"
+
+
+def test_disabled_without_daemon_and_python(plain_box: Box) -> None:
+    before = everything(plain_box)
+    logins.enable(plain_box)
+    plain_box.run("userdel --remove admin; rm /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- -f")
+    plain_box.run("systemctl stop 'nas2fa*.socket' nas2fad; mv /usr/bin/python3 /root/")
+    plain_box.run("nas2fa-off")
+    left = changed(before, everything(plain_box))
+    assert not [line for line in left if not re.search("/etc/(sub)?[ug](id|shadow|roup)|/etc/(passwd|shadow)", line)]
+    child = clients.openssh(plain_box, "alice")
+    assert "alice" in clients.answer(child, (PASSWORD_PROMPT, PASSWORD)).split()

@@ -33,7 +33,7 @@ def test_time_out(plain_box: Box, before: list[str]) -> None:
     plain_box.until(f"test ! -e {PENDING} && systemctl show -P ActiveState nas2fa-trial.service | grep inactive")
     assert changed(before, everything(plain_box)) == []
     assert "kbdinteractiveauthentication yes" not in plain_box.run("sshd -T").stdout
-    assert "nobody confirmed" in plain_box.run("journalctl -t nas2fa").stdout
+    assert plain_box.journal("MESSAGE_ID=fb5b821cbb2c431e81e232465c816d6f")
 
 
 def test_reboot(plain_box: Box, before: list[str]) -> None:

@@ -52,3 +52,12 @@ def _groups(system: System) -> tuple[set[str], set[int]]:
             gids.add(int(fields[2]))
             members |= set(filter(None, fields[3].split(",")))
     return members, gids
+
+
+def has_password(system: System, user: str) -> bool:
+    """Whether a password can be right for this account, as far as shadow(5) tells; a directory's users have one."""
+    for entry in (system.read("/etc/shadow") or "").splitlines():
+        fields = entry.split(":")
+        if fields[0] == user and len(fields) > 1:
+            return not fields[1].startswith(("!", "*"))
+    return True

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nas2fa.activation import rescue, state
-from nas2fa.activation.admins import Admin
+from nas2fa.activation.admins import Admin, has_password
 from nas2fa.activation.edits import Keys
 from nas2fa.activation.switch import Ask
 from nas2fa.activation.system import System
@@ -71,11 +71,6 @@ def _lack(system: System, admin: Admin, row: Mapping[str, Any] | None, keys: Key
         return "has a record that cannot be read (nas2fa repair)"
     if not row["last_ok"]:
         return f"has never used the second step (nas2fa test {admin.user})"
-    if keys is not Keys.CODE and not _has_password(system, admin.user):
+    if keys is not Keys.CODE and not has_password(system, admin.user):
         return f"has no password to log in with (passwd {admin.user}, or --ssh-keys code)"
     return None
-
-
-def _has_password(system: System, user: str) -> bool:
-    fields = system.run(["getent", "shadow", user]).out.strip().split(":")
-    return len(fields) < 2 or not fields[1].startswith(("!", "*"))  # a directory may not show it

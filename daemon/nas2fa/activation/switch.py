@@ -9,7 +9,10 @@ import pwd
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from syslog import LOG_NOTICE
 from typing import Any
+
+from systemd import journal
 
 from nas2fa.activation import sshd, state, writing
 from nas2fa.activation.admins import Admin
@@ -18,10 +21,13 @@ from nas2fa.activation.places import BOOT_LINK, BOOT_UNIT, DROP_IN, PENDING, SCR
 from nas2fa.activation.plan import Change, Options
 from nas2fa.activation.state import Facts, State
 from nas2fa.activation.system import Ran, System
+from nas2fa.shown import shown
 
 Ask = Callable[[str, Mapping[str, Any]], tuple[Mapping[str, Any], list[Mapping[str, Any]]]]
 """One request to nas2fad: verb and arguments; what is done, and rows. Raises Nas2faError or UnreachableError."""
 
+ON_TRIAL = "870b92ee37ae4efc9f4fe2434070a5d8"  # MESSAGE_ID of a switch, and below of its confirmation
+CONFIRMED = "7c4af370ef6d44cdac3f8aa2375ec829"
 ELSEWHERE = "198.51.100.1"  # TEST-NET-2: an address from which nobody has special rules
 
 _BOOT = f"""\
@@ -45,10 +51,10 @@ class SwitchError(Exception):
     """The switch did not take effect, and was taken back; the text says why."""
 
 
-def facts(options: Options, admins: Sequence[Admin], seconds: int) -> Facts:
+def facts(options: Options, admins: Sequence[Admin], seconds: int, *, way_back_checked: bool) -> Facts:
     """What is told about a switch that begins now and waits `seconds` for its confirmation."""
     began = time.clock_gettime(time.CLOCK_BOOTTIME)
-    shown = {"ssh_keys": str(options.keys), "decoy": options.decoy}
+    shown = {"ssh_keys": str(options.keys), "decoy": options.decoy, "way_back_checked": way_back_checked}
     uids = tuple(admin.uid for admin in admins)
     return Facts(caller(), time.time(), boot_id(), began, began + seconds, uids, shown)
 
@@ -71,7 +77,9 @@ def switch(system: System, changes: Sequence[Change], options: Options, told: Fa
         if state.pending(system) is not None:
             raise SwitchError("a switch is on trial already: confirm or undo it first (nas2fa system status)")
         failure = _tried(system, changes, options, told)
-    if failure is not None:
+    if failure is None:
+        _log(ON_TRIAL, f"2-step verification is on trial, switched on by {told.by}", told)
+    else:
         go_back(system, "roll-back")  # takes the lock itself
         raise failure
 
@@ -198,7 +206,7 @@ def _tell_daemon(system: System, told: Facts) -> None:
     writing.replace(system.path(TRIAL), json.dumps(note).encode())
 
 
-def disarm(system: System) -> None:
+def _disarm(system: System) -> None:
     """After a confirmation: no timer, no unit of the next boot, no word at logins."""
     system.run(["systemctl", "stop", f"{TIMER}.timer"])
     for name in (TRIAL, BOOT_LINK, BOOT_UNIT):
@@ -229,4 +237,12 @@ def confirm(system: System, ask: Ask) -> None:
                 "at the console with password and code; then confirm again."
             )
         state.confirm(system)
-    disarm(system)
+    _disarm(system)
+    _log(CONFIRMED, f"2-step verification is on, confirmed by {caller()}", told)
+
+
+def _log(message_id: str, text: str, told: Facts) -> None:
+    journal.send(
+        shown(text), MESSAGE_ID=message_id, PRIORITY=LOG_NOTICE, SYSLOG_IDENTIFIER="nas2fa",
+        NAS2FA_BY=shown(told.by), NAS2FA_OPTIONS=json.dumps(dict(told.options)),
+    )  # fmt: skip

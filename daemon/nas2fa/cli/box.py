@@ -76,6 +76,12 @@ class Account:
         return {"uid": self.uid, "user": self.user}
 
 
+def require_root() -> None:
+    """For what this process does itself. Raises RequestError(FORBIDDEN)."""
+    if os.geteuid() != 0:
+        raise RequestError(Reason.FORBIDDEN, "this is for root")
+
+
 def account(name: str | None) -> Account:
     """The account of that name, or of the caller. Raises RequestError(UNKNOWN_USER)."""
     try:

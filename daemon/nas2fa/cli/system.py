@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from nas2fa.cli.check import check
-from nas2fa.cli.switch import confirm, disable, enable, status
+from nas2fa.cli.enable import enable
+from nas2fa.cli.switch import confirm, disable, status
 
 
 @click.group()

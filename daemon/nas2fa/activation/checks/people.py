@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nas2fa.activation.admins import has_password
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
 
@@ -18,7 +19,7 @@ def administrators_are_enrolled(look: Examination) -> Iterator[Finding]:
     if look.ask is None:
         return
     missing = [
-        admin.user for admin in look.admins if admin.user not in look.enrolled and _has_password(look, admin.user)
+        admin.user for admin in look.admins if admin.user not in look.enrolled and has_password(look.system, admin.user)
     ]
     if missing:
         yield Finding(
@@ -36,7 +37,7 @@ def people_are_enrolled(look: Examination) -> Iterator[Finding]:
     if look.ask is None:
         return
     admins = {admin.user for admin in look.admins}
-    late = [name for name in _people(look) if name not in look.enrolled | admins and _has_password(look, name)]
+    late = [name for name in _people(look) if name not in look.enrolled | admins and has_password(look.system, name)]
     if late:
         yield Finding(
             "users-not-enrolled",
@@ -113,15 +114,6 @@ def _accounts(look: Examination) -> dict[str, tuple[int, str]]:
         if len(fields) == 7 and fields[2].isdecimal():
             found[fields[0]] = int(fields[2]), fields[6]
     return found
-
-
-def _has_password(look: Examination, name: str) -> bool:
-    """Whether a password can be right for this account, as far as shadow(5) tells; a directory's users have one."""
-    for entry in (look.system.read("/etc/shadow") or "").splitlines():
-        fields = entry.split(":")
-        if fields[0] == name and len(fields) > 1:
-            return not fields[1].startswith(("!", "*"))
-    return True
 
 
 def _names(names: list[str]) -> str:

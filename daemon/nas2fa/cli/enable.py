@@ -1,0 +1,131 @@
+"""`nas2fa system enable`: look first, show every line that will change, then switch on, on trial (root)."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import click
+
+from nas2fa.activation import doctor, preflight, switch
+from nas2fa.activation.admins import admins
+from nas2fa.activation.edits import Keys
+from nas2fa.activation.findings import Severity
+from nas2fa.activation.plan import Change, Options, PlanError, make
+from nas2fa.activation.switch import SwitchError
+from nas2fa.activation.system import System
+from nas2fa.cli import key_logins, tables, terminal
+from nas2fa.cli.advice import REFUSED
+from nas2fa.cli.box import Box, require_root
+from nas2fa.shown import shown
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+SHORTEST, LONGEST = 10, 24 * 3600  # seconds of a trial
+
+
+class Span(click.ParamType):
+    """A length of time such as 10m."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Seconds."""
+        match = re.fullmatch(r"(\d{1,5})([smh])", str(value))
+        seconds = int(match[1]) * _UNITS[match[2]] if match else 0
+        if not SHORTEST <= seconds <= LONGEST:
+            self.fail("a number with s, m or h behind it, from 10s to 24h, such as 10m", param, ctx)
+        return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was given on the command line beside the options of the switch."""
+
+    confirm_within: int
+    dry_run: bool
+    yes: bool
+    exempt: str | None
+    despite_findings: bool
+    no_way_back_check: bool
+
+
+@click.command()
+@click.option("--confirm-within", type=Span(), default="10m", show_default=True, help="How long the trial lasts.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
+@click.option("--ssh-keys", type=click.Choice([str(keys) for keys in Keys]), default="guard", show_default=True,
+              help="What becomes of ssh logins with a key.")  # fmt: skip
+@click.option("--decoy", is_flag=True, help="Ask for a code after a wrong password as well.")
+@click.option("--exempt", type=click.Choice(["all", "none"]), help="Logins by key alone: do not ask about each.")
+@click.option("--despite-findings", is_flag=True, help="Go on although `nas2fa system check` finds errors.")
+@click.option("--no-way-back-check", is_flag=True, help="Go on even if no administrator could get in afterwards.")
+@click.pass_obj
+def enable(box: Box, ssh_keys: str, decoy: bool, **wishes: Any) -> int:
+    """Switch it on, on trial: it undoes itself unless you log in with a code and confirm."""
+    require_root()
+    try:
+        return _enable(box, System(), Options(Keys(ssh_keys), decoy), Wishes(**wishes))
+    except PlanError as error:
+        terminal.say_outside(f"{error}\nNothing was changed.", error=True)
+    except (SwitchError, OSError) as error:
+        terminal.say_outside(f"Not switched on, and all files are as they were: {error}", error=True)
+    return REFUSED
+
+
+def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
+    _refuse(preflight.no_box_for_it(here) or preflight.busy(here))
+    if not wishes.despite_findings:
+        _refuse(_errors(box, here))
+    people = admins(here)
+    if not wishes.no_way_back_check:
+        _refuse(preflight.no_way_back(here, people, options.keys, box.request))
+    chosen = key_logins.choose(box, here, options.keys, wishes.exempt, ask=not (wishes.yes or wishes.dry_run))
+    options = replace(options, key_only=key_logins.key_only(box, chosen))
+    changes = make(here, options)
+    for change in changes:
+        _show(change)
+    if not changes:
+        terminal.say("Nothing would change: it is on as wished.")
+        return 0
+    if wishes.dry_run:
+        terminal.say("Nothing was changed (--dry-run).")
+        return 0
+    if not wishes.yes and not terminal.confirmed(f"This changes {len(changes)} files, on trial."):
+        terminal.warn("Nothing was changed.")
+        return REFUSED
+    key_logins.exempt(box, chosen)
+    told = switch.facts(options, people, wishes.confirm_within, way_back_checked=not wishes.no_way_back_check)
+    switch.switch(here, changes, options, told)
+    terminal.say(f"2-step verification is on trial, and switches itself off in {tables.span(wishes.confirm_within)}.")
+    terminal.say("Leave this shell open. From another terminal, log in with password and code; then keep it with:")
+    terminal.say("  nas2fa system confirm")
+    return 0
+
+
+def _errors(box: Box, here: System) -> str | None:
+    """What the doctor finds already, as far as it would shut somebody out or let somebody in."""
+    errors = [one for one in doctor.examine(here, box.request) if one.severity is Severity.ERROR]
+    if not errors:
+        return None
+    lines = [f"{one.name}: {one.what}\n  {one.why}\n  {one.fix}" for one in errors]
+    return "\n".join(["This has to be put right first, or be overruled by --despite-findings.", *lines])
+
+
+def _refuse(reason: str | None) -> None:
+    if reason is not None:
+        raise PlanError(reason)
+
+
+def _show(change: Change) -> None:
+    """One file's difference, as diff -u has it."""
+    old, new = (_lines(content) for content in (change.was, change.new))
+    names = ("/dev/null" if change.was is None else change.path, "/dev/null" if change.new is None else change.path)
+    for line in difflib.unified_diff(old, new, *names, lineterm=""):
+        terminal.say(shown(line.expandtabs(), terminal.TEXT_MAX))
+
+
+def _lines(content: bytes | None) -> Sequence[str]:
+    return (content or b"").decode("utf-8", "surrogateescape").splitlines()

@@ -1,0 +1,78 @@
+"""Logins by a key alone, which will be refused: shown to the administrator, and exempted where wished."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from ipaddress import ip_network
+
+from nas2fa.activation.edits import KeyOnly, Keys
+from nas2fa.activation.logins_seen import DAYS, YEAR, KeyLogin, key_logins
+from nas2fa.activation.plan import PlanError
+from nas2fa.activation.system import System
+from nas2fa.cli import tables, terminal
+from nas2fa.cli.box import Box, account
+from nas2fa.errors import RequestError
+from nas2fa.shown import shown
+
+REASON = "logged in by this key alone when 2-step verification was switched on"
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # a name that a Match line takes as it is
+
+
+def choose(box: Box, here: System, keys: Keys, exempt: str | None, *, ask: bool) -> list[KeyLogin]:
+    """The logins that shall go on as they are; shows all that will be refused. Raises PlanError when nobody decides."""
+    affected = _affected(box, here, keys)
+    if not affected:
+        return []
+    terminal.say(f"Logins by ssh with a key alone in the last {DAYS} days, which will be refused:")
+    rows = [(one.user, one.network, one.key, one.times, tables.moment(one.last)) for one in affected]
+    tables.print_table(("USER", "FROM", "KEY", "TIMES", "LAST"), rows)
+    if exempt is not None:
+        return affected if exempt == "all" else []
+    if ask:
+        terminal.say("A program cannot answer a question: exempt it, for a year, with this key from there.")
+        return [one for one in affected if _yes(f"Exempt {shown(one.user)} from {shown(one.network)}? (y/n) ")]
+    raise PlanError("Say what becomes of these: --exempt all or --exempt none.")
+
+
+def _affected(box: Box, here: System, keys: Keys) -> list[KeyLogin]:
+    """Without those that are exempt already, and under the guard without who has no second step."""
+    armed = {row["user"] for row in box.request("user.list", {})[1] if row["armed"]}
+    exempt = {(row["user"], row["key"]) for row in box.request("exempt.list", {})[1] if not row["over"]}
+    return [
+        one for one in key_logins(here)
+        if _PLAIN.fullmatch(one.user) and (one.user, one.key) not in exempt
+        and (keys is not Keys.GUARD or one.user in armed)
+    ]  # fmt: skip
+
+
+def _yes(question: str) -> bool:
+    answer = terminal.ask(question, echo=True)
+    if answer is None:
+        raise PlanError("Say what becomes of these: --exempt all or --exempt none.")
+    return answer.strip().lower() in {"y", "yes"}
+
+
+def key_only(box: Box, chosen: Sequence[KeyLogin]) -> tuple[KeyOnly, ...]:
+    """All users who may log in to sshd by key alone, those chosen now among them: sshd has to know them, too."""
+    networks: dict[str, set[str]] = {}
+    for row in box.request("exempt.list", {})[1]:
+        if row["user"] and row["service"] == "sshd" and not row["over"] and _PLAIN.fullmatch(row["user"]):
+            networks.setdefault(row["user"], set()).add(row["network"])
+    for one in chosen:
+        networks.setdefault(one.user, set()).add(str(ip_network(one.network)))
+    return tuple(KeyOnly(user, tuple(sorted(places))) for user, places in sorted(networks.items()))
+
+
+def exempt(box: Box, chosen: Sequence[KeyLogin]) -> None:
+    """Make an exemption for each; one that cannot be made is told, and will be refused at its next login."""
+    until = int(time.time()) + YEAR
+    for one in chosen:
+        args = {"service": "sshd", "network": one.network, "key": one.key, "until": until, "reason": REASON}
+        try:
+            done, _ = box.request("exempt.add", {**account(one.user).args(), **args})
+        except RequestError as error:
+            terminal.say_outside(f"Not exempted: {one.user} from {one.network}: {error.text}", error=True)
+        else:
+            terminal.say(f"Exemption {shown(done['id'])}: {shown(one.user)} from {shown(one.network)}, for a year.")
