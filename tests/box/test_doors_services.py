@@ -11,7 +11,7 @@ from debianbox import lan
 from debianbox.knocking import at_once, records
 from debianbox.logins import PASSWORD
 from debianbox.machine import Box
-from debianbox.neighbours import Street, door_layers
+from debianbox.neighbours import HEEDS_PAM, Street, door_layers
 from debianbox.protocols import LanLogin, Login, by_cockpit, by_cups, by_ftp, by_imap
 from door_checks import asks_password_and_code, lets_strangers_in_by_password, logged, stays_shut_without_the_daemon
 
@@ -89,11 +89,13 @@ def test_proftpd_without_the_star_lets_the_password_alone_in(suite: str) -> None
     """What the doctor warns of: PAM's refusal is recorded, and overruled."""
     with Box(door_layers(suite, proftpd=True)) as box:
         name = Street(box).resident().name
-        box.run("sed -i '/^AuthOrder/d' /etc/proftpd/proftpd.conf")
+        doctor = "nas2fa system check --json"
+        assert "proftpd" not in box.run(doctor, check=False).stdout
+        box.run(["sed", "-i", "s/c[*]/c/", HEEDS_PAM])
         start_proftpd(box)
         assert by_ftp(box, name, PASSWORD)
         assert records(box, name)[-1][:2] == ("DENIED", "PASSWORD_REPEATED")
-        assert "proftpd-overrules-pam" in box.run("nas2fa system check --json", check=False).stdout
+        assert "proftpd-overrules-pam" in box.run(doctor, check=False).stdout
 
 
 # --- a code that stays good for a while

@@ -17,7 +17,6 @@ from door_checks import (
     asks_password_and_code,
     by_command,
     lets_strangers_in_by_password,
-    stays_shut_to_who_leaves,
     stays_shut_without_the_daemon,
 )
 from doors import HERE, SSH, Door, Key
@@ -63,10 +62,6 @@ def test_password_and_code(street: Street, client: str) -> None:
 @pytest.mark.parametrize("client", CLIENTS)
 def test_who_has_not_set_it_up(street: Street, client: str) -> None:
     lets_strangers_in_by_password(street, CLIENTS[client], way_in(street.box, CLIENTS[client]))
-
-
-def test_leaving_at_the_code_prompt(street: Street) -> None:
-    stays_shut_to_who_leaves(street, CLIENTS["ssh"], way_in(street.box, CLIENTS["ssh"]))
 
 
 @pytest.mark.parametrize("client", ["ssh", "paramiko"])
@@ -143,3 +138,13 @@ def test_key_of_who_has_not_set_it_up(keyed: Street, key: Key) -> None:
 @pytest.mark.parametrize("key", [key for key in doors.KEYS if key.entered], ids=lambda key: key.choice)
 def test_without_the_key_password_and_code_open(keyed: Street, key: Key) -> None:
     asks_password_and_code(keyed, CLIENTS["ssh"], way_in(keyed.box, CLIENTS["ssh"]))
+
+
+def test_with_nas2fad_broken_behind_its_sockets(suite: str) -> None:
+    """The sockets take the connection, and nobody ever answers: refused all the same, and not only after minutes."""
+    with Box(door_layers(suite)) as box:
+        street = Street(box)
+        box.write("/etc/systemd/system/nas2fad.service.d/broken.conf", "[Service]\nExecStart=\nExecStart=/bin/false\n")
+        box.run("systemctl daemon-reload; systemctl kill --signal=KILL nas2fad; systemctl start nas2fad", check=False)
+        box.run("systemctl is-active nas2fad-login.socket")
+        stays_shut_without_the_daemon(street, CLIENTS["ssh"], way_in(box, CLIENTS["ssh"]))

@@ -15,6 +15,7 @@ import pytest
 from debianbox import clients, logins
 from debianbox.logins import CODE_PROMPT, PASSWORD, Person
 from debianbox.machine import Box
+from debianbox.polkit import prepare_polkit
 
 Client: TypeAlias = "pexpect.spawn[str]"
 
@@ -29,18 +30,6 @@ LOCAL_STACKS = ("guard", "decoy")  # the choice of keys is sshd's alone
 PASSWORD_PROMPT = r"[Pp]assword(?: for \w+)?: "
 OPENED = "/home/opened"
 """Each door that opens leaves a file there, named after the way it was tried."""
-
-# polkit asks whoever is at pkexec's terminal; its own agent is at a loss where there is no session.
-_ASK_POLKIT = """\
-#!/bin/sh
-ready=$(mktemp -u)
-mkfifo "$ready"
-pkttyagent --notify-fd 3 --process $$ 3>"$ready" &
-cat "$ready"
-pkexec --disable-internal-agent "$@"
-kill $!
-"""
-_POLKIT = 'polkit.addAdminRule(function(action, subject) { return ["unix-user:" + subject.user]; });\n'
 
 
 @pytest.fixture
@@ -61,8 +50,7 @@ def prepare(box: Box) -> None:
     box.write("/etc/nas2fa/nas2fa.toml", "prompt_timeout = 5\n")
     box.run("systemctl reload nas2fad")
     box.run(f"mkdir -m 1777 {OPENED}")
-    box.write("/usr/local/bin/ask-polkit", _ASK_POLKIT, mode=0o755)
-    box.write("/etc/polkit-1/rules.d/10-oneself.rules", _POLKIT)
+    prepare_polkit(box)
 
 
 @dataclass(frozen=True)

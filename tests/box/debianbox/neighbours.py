@@ -7,6 +7,7 @@ from pathlib import Path
 from .layers import installed, layer
 from .logins import PASSWORD, SSHD_LOAD, Person, allow_early_codes, configure_sshd, enable, enrol
 from .machine import Box
+from .polkit import prepare_polkit
 from .roots import PROFTPD, doors_recipe
 
 PEOPLE = tuple(f"person{number:02}" for number in range(80))
@@ -14,22 +15,11 @@ PEOPLE = tuple(f"person{number:02}" for number in range(80))
 CALLER = "caller"
 """Who calls su."""
 
+HEEDS_PAM = "/etc/proftpd/conf.d/nas2fa.conf"
+"""What ProFTPD has to be told."""
+
 # Not at every boot: a test starts what it needs.
 _OFF = "atd cron cups.path cups.service cups.socket cockpit.socket dovecot vsftpd"
-
-# Whom polkit asks: else it would offer all who are in the group sudo.
-_POLKIT = 'polkit.addAdminRule(function(action, subject) { return ["unix-user:" + subject.user]; });\n'
-
-# pkexec with the agent that a desktop has: its own is at a loss where there is no session.
-_ASK_POLKIT = """\
-#!/bin/sh
-ready=$(mktemp -u)
-mkfifo "$ready"
-pkttyagent --notify-fd 3 --process $$ 3>"$ready" &
-cat "$ready"
-pkexec --disable-internal-agent "$@"
-kill $!
-"""
 
 
 def door_layers(suite: str, *options: str, proftpd: bool = False) -> list[Path]:
@@ -43,7 +33,8 @@ def door_layers(suite: str, *options: str, proftpd: bool = False) -> list[Path]:
             _change_to_proftpd(box)
         enable(box, *options)
 
-    own = Path(__file__).read_bytes()
+    here = Path(__file__)
+    own = b"".join(here.with_name(name).read_bytes() for name in (here.name, "logins.py", "polkit.py"))
     before = layer(f"neighbours-{suite}", installed(suite, doors_recipe(suite)), own, _prepare)
     return layer(f"doors-{suite}", before, own + f"{options} {proftpd}".encode(), switch_on)
 
@@ -53,8 +44,7 @@ def _prepare(box: Box) -> None:
     for name in (*PEOPLE, CALLER):
         box.run(["useradd", "--create-home", "--shell", "/bin/bash", "--groups", "sudo,lpadmin", name])
     box.run(["chpasswd"], stdin="".join(f"{name}:{PASSWORD}\n" for name in PEOPLE))
-    box.write("/etc/polkit-1/rules.d/10-ask-oneself.rules", _POLKIT)
-    box.write("/usr/local/bin/ask-polkit", _ASK_POLKIT, mode=0o755)
+    prepare_polkit(box)
     allow_early_codes(box)
     configure_sshd(box, SSHD_LOAD)
 
@@ -62,8 +52,7 @@ def _prepare(box: Box) -> None:
 def _change_to_proftpd(box: Box) -> None:
     box.run(f"export DEBIAN_FRONTEND=noninteractive; dpkg --purge vsftpd && dpkg --install {PROFTPD}/*.deb")
     box.run("systemctl disable --now proftpd")
-    orders = "AuthOrder mod_auth_pam.c* mod_auth_unix.c\\nUseReverseDNS off\\n"
-    box.run(f"printf '{orders}' >> /etc/proftpd/proftpd.conf")
+    box.write(HEEDS_PAM, "AuthOrder mod_auth_pam.c* mod_auth_unix.c\nUseReverseDNS off\n")
 
 
 class Street:

@@ -18,23 +18,30 @@ _AUTH_ORDER = re.compile(r"^\s*AuthOrder\s+(.*?)\s*$", re.IGNORECASE)
 
 def proftpd_heeds_pam(look: Examination) -> Iterator[Finding]:
     """By default ProFTPD asks /etc/shadow itself when PAM has refused: the password alone is enough."""
-    text = look.system.read(PROFTPD)
-    if text is None or not look.on:
+    if look.system.read(PROFTPD) is None or not look.on:
         return
-    orders = [
-        (n, match[1].split()) for n, line in enumerate(text.splitlines(), 1) if (match := _AUTH_ORDER.match(line))
-    ]
-    if orders and all(order[0].lower() == "mod_auth_pam.c*" and len(order) > 1 for _, order in orders):
+    orders = list(_auth_orders(look))
+    bad = [where for where, order in orders if order[:1] != ["mod_auth_pam.c*"] or len(order) < 2]
+    if orders and not bad:
         return
-    number = next((number for number, order in orders if order[:1] != ["mod_auth_pam.c*"] or len(order) < 2), None)
     yield Finding(
         "proftpd-overrules-pam",
         Severity.ERROR,
-        f"{PROFTPD}:{number}" if number else PROFTPD,
+        bad[0] if bad else PROFTPD,
         "ProFTPD does not heed what PAM says: AuthOrder must begin with `mod_auth_pam.c*`, with the star.",
         "When PAM has refused a wrong code, ProFTPD asks /etc/shadow itself, and lets in with the password alone.",
         f"In {PROFTPD}: `AuthOrder mod_auth_pam.c* mod_auth_unix.c`, then: systemctl reload proftpd",
     )
+
+
+def _auth_orders(look: Examination) -> Iterator[tuple[str, list[str]]]:
+    """Each AuthOrder with its place: of the file itself, and of the folder that Debian's file includes."""
+    folder = f"{PROFTPD.rpartition('/')[0]}/conf.d"
+    for name in (PROFTPD, *(f"{folder}/{each}" for each in look.system.names(folder))):
+        for number, line in enumerate((look.system.read(name) or "").splitlines(), 1):
+            match = _AUTH_ORDER.match(line)
+            if match:
+                yield f"{name}:{number}", match[1].lower().split()
 
 
 def repeated_logins_are_trusted(look: Examination) -> Iterator[Finding]:
