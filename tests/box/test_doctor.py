@@ -12,6 +12,7 @@ import pytest
 from debianbox import logins
 from debianbox.layers import layer
 from debianbox.machine import Box
+from nas2fa.activation import report
 
 FOLDERS = (
     "/etc/pam.d", "/etc/ssh", "/etc/nas2fa", "/etc/sudoers.d", "/var/lib/nas2fa", "/var/lib/nas2fa-switch",
@@ -158,7 +159,8 @@ PLANTS = [
     Plant("mkdir /etc/samba; touch /usr/sbin/smbd /etc/samba/smb.conf", "samba-not-covered"),
     Plant("echo 'bob ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/bob", "sudo-asks-nothing"),
     Plant("touch /usr/bin/midclt", "box-not-fit"),
-    Plant("mkdir /etc/openmediavault; touch /etc/openmediavault/config.xml", "openmediavault"),
+    Plant("mkdir /etc/openmediavault; touch /etc/openmediavault/config.xml", "box-is-openmediavault"),
+    Plant("mkdir /etc/exports", "check-failed"),
     # People
     Plant("usermod -aG sudo bob", "admin-not-enrolled"),
     Plant(
@@ -219,3 +221,93 @@ def test_every_finding_is_found(healthy: Box, plant: Plant) -> None:
         assert names(check(healthy)) - USUAL == set(plant.names.split())
     finally:
         undo(healthy, plant)
+
+
+def test_another_pam_service_of_sshd_is_found(healthy: Box, suite: str) -> None:
+    """OpenSSH of Debian 12 does not know the keyword."""
+    healthy.run("echo PAMServiceName ftp > /etc/ssh/sshd_config.d/zz.conf")
+    try:
+        expected = {"bookworm": "sshd-refuses-config", "trixie": "sshd-pam-service"}
+        assert names(check(healthy)) - USUAL == {expected[suite]}
+    finally:
+        undo(healthy, Plant("", ""))
+
+
+def test_it_ends_as_a_plugin_of_nagios_does(healthy: Box) -> None:
+    def quiet(user: str = "root") -> tuple[int, str]:
+        done = healthy.run("nas2fa system check --quiet", user=user, check=False)
+        return done.returncode, done.stdout.strip()
+
+    assert quiet()[0] == 0
+    healthy.run("usermod -aG sudo bob")
+    assert quiet() == (1, "WARNING: nas2fa: 0 errors, 1 warnings: admin-not-enrolled")
+    healthy.run("chmod 755 /var/lib/nas2fa/users")
+    assert quiet() == (2, "CRITICAL: nas2fa: 1 errors, 1 warnings: file-not-roots, admin-not-enrolled")
+    undo(healthy, Plant("", ""))
+    healthy.run("mkdir /etc/exports")
+    assert quiet() == (3, "UNKNOWN: nas2fa: 0 errors, 1 warnings: check-failed")
+    undo(healthy, Plant("", ""))
+    assert quiet("bob")[0] == 3
+
+
+def test_the_daily_check_sees_the_same_from_its_cage_and_tells_it_once(healthy: Box) -> None:
+    healthy.run("chmod 755 /var/lib/nas2fa/users; passwd -d bob; echo bogus > /etc/ssh/sshd_config.d/zz.conf")
+    expected = {(finding["name"], finding["where"]) for finding in check(healthy)}
+    for _ in range(2):
+        healthy.run("systemctl start nas2fa-check.service")
+    told = healthy.journal(f"MESSAGE_ID={report.FOUND}")
+    assert sorted((record["NAS2FA_FINDING"], record["NAS2FA_WHERE"]) for record in told) == sorted(expected)
+    assert {record["_SYSTEMD_UNIT"] for record in told} == {"nas2fa-check.service"}
+    undo(healthy, Plant("", ""))
+    healthy.run("systemctl start nas2fa-check.service")
+    gone = {record["NAS2FA_FINDING"] for record in healthy.journal(f"MESSAGE_ID={report.GONE}")}
+    assert gone == {"file-not-roots", "password-empty", "sshd-refuses-config"}
+    assert healthy.run("systemctl show --property=ActiveState --value nas2fa-check.timer").stdout.strip() == "active"
+
+
+def test_a_package_that_changes_pam_is_followed_by_a_check(healthy: Box) -> None:
+    """Apt shows errors, and nothing when there are none."""
+
+    def install(line: str) -> str:
+        healthy.run(
+            "rm -rf /root/p; mkdir -p /root/p/DEBIAN /root/p/etc/pam.d; cd /root; "
+            "printf 'Package: web\\nVersion: 1\\nArchitecture: all\\nMaintainer: x <x@x>\\nDescription: x\\n' > p/DEBIAN/control;"
+            f"echo '{line}' > p/etc/pam.d/web; dpkg-deb -b p web.deb"
+        )
+        done = healthy.run("dpkg -i /root/web.deb")
+        return done.stdout + done.stderr
+
+    assert "CRITICAL: nas2fa: 1 errors, 0 warnings: stack-skips-code" in install("auth required pam_unix.so")
+    assert "nas2fa:" not in install("@include common-auth")
+    healthy.run("dpkg --purge web")
+
+
+def test_people_read_what_why_and_fix_in_lines_of_their_terminal(healthy: Box) -> None:
+    healthy.run("chmod 755 /var/lib/nas2fa/users; usermod -aG sudo bob")
+    done = healthy.run("nas2fa system check", check=False, environment={"COLUMNS": "60"})
+    undo(healthy, Plant("", ""))
+    assert re.match(r"The second step is on for this box\.\n\nErrors", done.stdout)
+    assert done.stdout.index("file-not-roots") < done.stdout.index("Warnings") < done.stdout.index("admin-not-enrolled")
+    assert "fix   chown root:root /var/lib/nas2fa/users" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 66  # a path stays whole
+
+
+def test_while_it_is_off_only_what_would_be_in_the_way_is_found(plain_box: Box) -> None:
+    found = check(plain_box)
+    assert {finding["severity"] for finding in found} == {"note"}
+    assert "is off for this box" in plain_box.run("nas2fa system check").stdout
+    for command, name in (
+        ("sed -i '1i PasswordAuthentication yes' /etc/ssh/sshd_config", "sshd-other-file-wins"),
+        ("printf 'Match User root\\nKbdInteractiveAuthentication no\\n' >> /etc/ssh/sshd_config", "sshd-match-changes"),
+        ("systemctl mask nas2fad-login.socket", "unit-masked"),
+        ("echo '@include nowhere' >> /etc/pam.d/cron", "stack-broken"),
+    ):
+        plain_box.run(command)
+        assert name in names([finding for finding in check(plain_box) if finding["severity"] == "error"])
+
+
+@pytest.mark.parametrize("options", [("--ssh-keys", "code"), ("--ssh-keys", "password"), ("--decoy",)], ids="-".join)
+def test_every_choice_of_enable_is_healthy(plain_box: Box, options: tuple[str, ...]) -> None:
+    logins.add_admin(plain_box, logins.ADMIN)
+    plain_box.run(["nas2fa", "system", "enable", "--yes", "--no-way-back-check", *options])
+    assert names([finding for finding in check(plain_box) if finding["severity"] == "error"]) == set()

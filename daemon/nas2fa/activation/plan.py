@@ -76,6 +76,13 @@ def make(system: System, options: Options) -> list[Change]:
     return [change for change in changes if not change.was == change.first == change.new]
 
 
+def edited_by_hand(system: System) -> bool:
+    """Whether pam-auth-update finds its files in /etc/pam.d changed by hand, and so leaves them alone."""
+    with _copied(system) as copy:
+        ran = system.run([*copy.private, "pam-auth-update", "--package", "--root", copy.root])
+    return "Local modifications" in ran.err
+
+
 def _rank(path: str) -> int:
     return 2 if path.startswith("/etc/pam.d/common-") else 1 if path.startswith("/var/lib/pam/") else 0
 

@@ -8,12 +8,12 @@ from nas2fa.activation import outcomes, stacks
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.outcomes import ASKED, CODE, GUARDED, KEYED, PROVED, REFUSED
+from nas2fa.activation.plan import edited_by_hand
 from nas2fa.activation.stacks import Line
 from nas2fa.activation.walk import Way, ways
 
 COMMON = "/etc/pam.d/common-auth"
 ONE_FIELD = ("vsftpd", "proftpd", "cups", "dovecot")  # they ask once, for password and code together
-_MARKS = ("per-package modules", "Primary", "Additional")  # what pam-auth-update looks for in the file
 _ON = "nas2fa system enable"
 
 
@@ -146,10 +146,7 @@ def stacks_can_be_read(look: Examination) -> Iterator[Finding]:
 
 def common_auth_has_our_line(look: Examination) -> Iterator[Finding]:
     """The line that pam-auth-update writes, and whether it could."""
-    text = look.system.read(COMMON)
-    if text is None:
-        return
-    by_hand = not all(mark in text for mark in _MARKS)
+    by_hand = edited_by_hand(look.system)
     if look.on and not any(line.ours for line in stacks.flatten(look.system, COMMON, "auth")):
         yield Finding(
             "profile-off",
@@ -157,17 +154,17 @@ def common_auth_has_our_line(look: Examination) -> Iterator[Finding]:
             COMMON,
             f"The second step is switched on, but our line is not in {COMMON}.",
             "No service that takes in this file asks for a code."
-            + (" The file was restructured by hand, so pam-auth-update leaves it as it is." if by_hand else ""),
+            + (" The file was changed by hand, so pam-auth-update leaves it as it is." if by_hand else ""),
             "Put it back: pam-auth-update --enable nas2fa" + (" --force" if by_hand else ""),
         )
     elif by_hand:
         yield Finding(
             "common-auth-by-hand",
             Severity.WARNING,
-            COMMON,
-            f"{COMMON} was restructured by hand: the marks of pam-auth-update are gone.",
-            "pam-auth-update then changes nothing, silently: an upgrade neither adds nor takes away a line here.",
-            "Let Debian write the file anew (your changes in it get lost): pam-auth-update --force",
+            "/etc/pam.d/common-*",
+            "The part that pam-auth-update writes was changed by hand, in at least one of these files.",
+            "It then changes nothing there, without a word: no switch and no upgrade can add or take away a line.",
+            "Let Debian write the files anew (your changes in them get lost): pam-auth-update --force",
         )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
-from typing import Any
 
+from nas2fa import config
 from nas2fa.activation import preflight, stacks
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
+from nas2fa.errors import ConfigError
+from nas2fa.rules import Rule
 
 PROFTPD = "/etc/proftpd/proftpd.conf"
 CONFIG = "/etc/nas2fa/nas2fa.toml"
@@ -48,12 +49,13 @@ def repeated_logins_are_trusted(look: Examination) -> Iterator[Finding]:
     """Programs that log in again for each connection need a rule with again_after: a code is accepted once."""
     for service in ("dovecot", "cups"):
         lines = stacks.flatten(look.system, service, "auth") if stacks.file_of(look.system, service) else []
-        rules = [rule for rule in _rules(look) if _is_about(rule, service)]
-        if look.on and any(line.ours for line in lines) and not any(_spares(rule) for rule in rules):
+        rules = [rule for rule in _rules(look) if not rule.service or service in rule.service]
+        spared = any(rule.action == "skip" or rule.again_after for rule in rules)
+        if look.on and any(line.ours for line in lines) and not spared:
             yield Finding(
                 "code-asked-each-time",
                 Severity.NOTE,
-                CONFIG,
+                f"/etc/pam.d/{service}",
                 f"Programs log in to {service} again and again, and no rule keeps a code good for a while.",
                 "A code is accepted once: the second connection of a mail program or a browser fails.",
                 f'In {CONFIG}: [[rule]] action = "code" service = ["{service}"] again_after = 28800',
@@ -62,17 +64,16 @@ def repeated_logins_are_trusted(look: Examination) -> Iterator[Finding]:
 
 def rules_skip_narrowly(look: Examination) -> Iterator[Finding]:
     """A rule that skips the code for everybody from everywhere switches the second step off."""
-    for number, rule in enumerate(_rules(look), start=1):
-        wide = not rule.get("user") and not rule.get("group") and not rule.get("first")
-        networks = rule.get("network") or ["0.0.0.0/0"]
-        open_to_all = any(str(network).endswith("/0") for network in networks)
-        if rule.get("action") == "skip" and wide and open_to_all and rule.get("from") != "local":
-            what = f"service {', '.join(rule['service'])}" if rule.get("service") else "every service"
+    for rule in _rules(look):
+        narrow = rule.user or rule.group or rule.first or rule.origin == "local"
+        everywhere = not rule.network or any(network.prefixlen == 0 for network in rule.network)
+        if rule.action == "skip" and everywhere and not narrow:
+            services = ", ".join(sorted(rule.service)) or "every service"
             yield Finding(
                 "rule-skips-too-much",
                 Severity.WARNING,
-                CONFIG,
-                f"Rule {rule.get('name') or number} asks no code from anybody, from anywhere, for {what}.",
+                f"{CONFIG}: {rule}",
+                f"{str(rule).capitalize()} asks no code of anybody, from anywhere, for {services}.",
                 "There, the password alone is enough.",
                 f"Narrow it down in {CONFIG} by user, group or network; or exempt one user: nas2fa exempt add --help",
             )
@@ -120,7 +121,7 @@ def the_system_is_known(look: Examination) -> Iterator[Finding]:
         )
     if look.system.path("/etc/openmediavault/config.xml").exists():
         yield Finding(
-            "openmediavault",
+            "box-is-openmediavault",
             Severity.NOTE,
             "/etc/openmediavault/config.xml",
             "This is OpenMediaVault, which writes sshd_config and the configuration of other services itself.",
@@ -129,22 +130,12 @@ def the_system_is_known(look: Examination) -> Iterator[Finding]:
         )
 
 
-def _rules(look: Examination) -> list[dict[str, Any]]:
-    """The rules of the configuration as they are written; none when it cannot be read (nas2fad tells that)."""
+def _rules(look: Examination) -> tuple[Rule, ...]:
+    """The rules of the configuration; none when it is refused (daemon_is_well() tells that)."""
     try:
-        rules = tomllib.loads(look.system.read(CONFIG) or "").get("rule", [])
-    except tomllib.TOMLDecodeError:
-        return []
-    return [rule for rule in rules if isinstance(rule, dict)]
-
-
-def _is_about(rule: dict[str, Any], service: str) -> bool:
-    return not rule.get("service") or service in rule["service"]
-
-
-def _spares(rule: dict[str, Any]) -> bool:
-    """Whether the rule asks for no new code at each login."""
-    return rule.get("action") == "skip" or bool(rule.get("again_after"))
+        return config.parse(look.system.read(CONFIG) or "", CONFIG).rule
+    except ConfigError:
+        return ()
 
 
 CHECKS = (
