@@ -30,6 +30,10 @@ UNITS = "/usr/lib/systemd/system"
 OURS = r"/^auth\s*requisite\s*pam_nas2fa/"
 METAL = "ln -s /bin/false /usr/sbin/systemd-detect-virt"  # found before the real one: this is no container
 ENROL = "nas2fa user add {} --armed --uri 'otpauth://totp/x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ'"
+EXEMPT = "nas2fa exempt add --user bob --service sshd --from 10.0.0.0/24 --reason nightly --until"
+MADE_LONG_AGO = """sed -i 's/"created": *[0-9]*/"created": 1700000000/' /var/lib/nas2fa/exemptions.json"""
+OVER = MADE_LONG_AGO + """; sed -i 's/"until": *[0-9]*/"until": 1700000001/' /var/lib/nas2fa/exemptions.json"""
+HAND = "common-auth-by-hand"  # so is each change in the part that pam-auth-update writes
 
 
 class Plant(NamedTuple):
@@ -73,17 +77,20 @@ PLANTS = [
     ),
     Plant(ENROL.format("root"), "root-cannot-answer few-recovery-codes never-used", "nas2fa user reset --yes root"),
     # PAM
-    Plant(line("auth sufficient pam_localuser.so"), "stack-skips-code"),
-    Plant(line("auth sufficient pam_faillock.so authsucc"), "stack-skips-code"),
-    Plant(line("auth [success=1 default=ignore] pam_succeed_if.so user ingroup staff"), "stack-skips-code"),
-    Plant(f"sed -i 's/success=[0-9]* default=ignore/success=done default=ignore/' {COMMON}", "stack-skips-code"),
+    Plant(line("auth sufficient pam_localuser.so"), f"stack-skips-code {HAND}"),
+    Plant(line("auth sufficient pam_faillock.so authsucc"), f"stack-skips-code {HAND}"),
+    Plant(line("auth [success=1 default=ignore] pam_succeed_if.so user ingroup staff"), f"stack-skips-code {HAND}"),
+    Plant(
+        f"sed -i 's/success=[0-9]* default=ignore/success=done default=ignore/' {COMMON}", f"stack-skips-code {HAND}"
+    ),
     Plant(f"sed -i 's/success=1 default=ignore/success=3 default=ignore/' {COMMON}", "stack-skips-code"),
     Plant("printf 'auth required pam_unix.so\\naccount required pam_unix.so\\n' > /etc/pam.d/web", "stack-skips-code"),
-    Plant(f"sed -i '{OURS}s/requisite/optional/' {COMMON}", "stack-ignores-code"),
+    Plant(f"sed -i '{OURS}s/requisite/optional/' {COMMON}", f"stack-ignores-code {HAND}"),
     Plant(
-        f"sed -i '{OURS}s/requisite/[authinfo_unavail=ignore success=ok default=die]/' {COMMON}", "stack-ignores-code"
+        f"sed -i '{OURS}s/requisite/[authinfo_unavail=ignore success=ok default=die]/' {COMMON}",
+        f"stack-ignores-code {HAND}",
     ),
-    Plant(line("auth sufficient pam_nas2fa.so", "/pam_unix/"), "code-alone-is-enough"),
+    Plant(line("auth sufficient pam_nas2fa.so", "/pam_unix/"), f"code-alone-is-enough {HAND}"),
     Plant(
         "printf 'auth required pam_permit.so\\naccount required pam_permit.so\\n' > /etc/pam.d/kiosk",
         "service-asks-nothing",
@@ -160,6 +167,9 @@ PLANTS = [
     Plant("echo 'bob ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/bob", "sudo-asks-nothing"),
     Plant("touch /usr/bin/midclt", "box-not-fit"),
     Plant("mkdir /etc/openmediavault; touch /etc/openmediavault/config.xml", "box-is-openmediavault"),
+    Plant(f"{EXEMPT} $(date -d '+3 days' +%F); {MADE_LONG_AGO}", "exemption-ends-soon"),
+    Plant(f"{EXEMPT} $(date -d '+3 days' +%F); {OVER}", "exemption-ended"),
+    Plant("umask 077; echo '{' > /var/lib/nas2fa/exemptions.json", "exemptions-at-fault"),
     Plant("mkdir /etc/exports", "check-failed"),
     # People
     Plant("usermod -aG sudo bob", "admin-not-enrolled"),
@@ -271,7 +281,8 @@ def test_a_package_that_changes_pam_is_followed_by_a_check(healthy: Box) -> None
     def install(line: str) -> str:
         healthy.run(
             "rm -rf /root/p; mkdir -p /root/p/DEBIAN /root/p/etc/pam.d; cd /root; "
-            "printf 'Package: web\\nVersion: 1\\nArchitecture: all\\nMaintainer: x <x@x>\\nDescription: x\\n' > p/DEBIAN/control;"
+            "printf 'Package: web\\nVersion: 1\\nArchitecture: all\\nMaintainer: x <x@x>\\nDescription: x\\n' "
+            "> p/DEBIAN/control;"
             f"echo '{line}' > p/etc/pam.d/web; dpkg-deb -b p web.deb"
         )
         done = healthy.run("dpkg -i /root/web.deb")

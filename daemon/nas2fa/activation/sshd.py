@@ -47,12 +47,15 @@ def installed(system: System) -> bool:
     return system.path(PROGRAM).exists()
 
 
-def effective(system: System, user: str | None = None, address: str | None = None) -> Mapping[str, list[str]]:
+def effective(
+    system: System, user: str | None = None, address: str | None = None, options: Mapping[str, str] = NOTHING
+) -> Mapping[str, list[str]]:
     """The values in force, all those of one keyword in a list; for one login when `user` or `address` is given.
 
-    Keywords are in lower case. Match blocks count only for a login. Raises SshdError.
+    Keywords are in lower case. Match blocks count only for a login. `options` win over all files, as if they stood
+    first, but not over Match blocks. Raises SshdError.
     """
-    command = ["sshd", "-T"]
+    command = ["sshd", "-T", *(f"-o{keyword}={value}" for keyword, value in options.items())]
     if user is not None or address is not None:
         place = address or "192.0.2.1"  # TEST-NET-1: an address from elsewhere, where a Match block asks for one
         command += ["-C", f"user={user or 'nobody'},host={place},addr={place},laddr=127.0.0.1,lport=22,rdomain="]

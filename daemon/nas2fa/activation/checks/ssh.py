@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from nas2fa.activation import edits, sshd, stacks
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
+from nas2fa.activation.logins_seen import key_logins
 from nas2fa.activation.places import DROP_IN, SSHD_STACK
 from nas2fa.activation.sshd import SshdError
 
@@ -112,16 +113,15 @@ def no_other_file_wins(look: Examination) -> Iterator[Finding]:
 
 def no_match_block_undoes_it(look: Examination) -> Iterator[Finding]:
     """Match blocks that change our values: an error where they hit a login that we know of."""
-    values = _values(look)
     wanted = edits.in_force(edits.Keys.GUARD)
     suspects = [
         one
         for one in sshd.settings(look.system)
         if one.match and one.file != DROP_IN and wanted.get(one.keyword, (one.value.lower(),)) != (one.value.lower(),)
     ]
-    if not values or not suspects:
+    if not _values(look) or not suspects:
         return
-    hit = _hit(look, values, wanted)
+    hit = _hit(look, wanted)
     for one in suspects:
         who = hit.get(one.keyword)
         yield Finding(
@@ -234,21 +234,24 @@ def _logins(look: Examination) -> Iterator[tuple[str, Mapping[str, list[str]]]]:
         yield from _known(look)
 
 
-def _known(look: Examination) -> Iterator[tuple[str, Mapping[str, list[str]]]]:
+def _known(
+    look: Examination, options: Mapping[str, str] = sshd.NOTHING
+) -> Iterator[tuple[str, Mapping[str, list[str]]]]:
+    """The same for administrators, enrolled users and logins seen, when there are Match blocks."""
     if not any(one.match for one in sshd.settings(look.system)):
         return
     names = list(dict.fromkeys([admin.user for admin in look.admins] + sorted(look.enrolled)))[:USERS_MAX]
-    for name in names:
-        for place in PLACES:
-            yield f"{name} from {place}", sshd.effective(look.system, name, place)
+    seen = [(login.user, login.network.partition("/")[0]) for login in key_logins(look.system)[:USERS_MAX]]
+    for name, place in dict.fromkeys([(name, place) for name in names for place in PLACES] + seen):
+        yield f"{name} from {place}", sshd.effective(look.system, name, place, options)
 
 
-def _hit(look: Examination, values: Mapping[str, list[str]], wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Keyword -> the first known login for which a Match block changes it to what is not wanted."""
+def _hit(look: Examination, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Keyword -> the first known login for which a Match block takes what is wanted away."""
     hit: dict[str, str] = {}
-    for label, theirs in _known(look):
+    for label, theirs in _known(look, {keyword: " ".join(words) for keyword, words in wanted.items()}):
         for keyword, words in wanted.items():
-            if theirs.get(keyword) != values.get(keyword) and theirs.get(keyword) != list(words):
+            if theirs.get(keyword) != list(words):
                 hit.setdefault(keyword, label)
     return hit
 

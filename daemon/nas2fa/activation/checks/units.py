@@ -88,6 +88,15 @@ def daemon_is_well(look: Examination) -> Iterator[Finding]:
             "Every user with a second step is refused.",
             "nas2fa repair tells what to do.",
         )
+    if health.get("exemptions", "ok") != "ok":
+        yield Finding(
+            "exemptions-at-fault",
+            Severity.WARNING,
+            "/var/lib/nas2fa/exemptions.json",
+            f"The exemptions cannot be read: {health['exemptions']}",
+            "None is in force: who was exempt is asked for a code, and a program cannot answer.",
+            "Put the file back from a backup; or delete it, and make the exemptions again: nas2fa exempt add",
+        )
 
 
 def clock_is_right(look: Examination) -> Iterator[Finding]:
