@@ -81,7 +81,7 @@ PLANTED = {
     "lines by hand": ("echo 'auth requisite pam_nas2fa.so' >>/etc/pam.d/su", "put there by hand"),
     "common-auth by hand": ("sed -i '/pam_unix/i auth optional pam_permit.so' /etc/pam.d/common-auth", "by hand"),
     "apt at work": (
-        "cd /var/cache/debconf; flock config.dat sleep 60 & until ! flock -n /var/cache/debconf/config.dat true; do :; done",
+        "cd /var/cache/debconf; flock config.dat sleep 60 & while flock -n config.dat true; do :; done",
         "apt or dpkg is at work",
     ),
     "a link": ("mv /etc/pam.d/sshd /etc/pam.d/sshd-own; ln -s sshd-own /etc/pam.d/sshd", "/etc/pam.d/sshd is a link"),

@@ -85,15 +85,16 @@ def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
     chosen = key_logins.choose(box, here, options.keys, wishes.exempt, ask=not (wishes.yes or wishes.dry_run))
     options = replace(options, key_only=key_logins.key_only(box, chosen))
     changes = make(here, options)
-    for change in changes:
+    differing = [change for change in changes if change.was != change.new]  # the others only have a way back
+    for change in differing:
         _show(change)
-    if not changes:
+    if not differing:
         terminal.say("Nothing would change: it is on as wished.")
         return 0
     if wishes.dry_run:
         terminal.say("Nothing was changed (--dry-run).")
         return 0
-    if not wishes.yes and not terminal.confirmed(f"This changes {len(changes)} files, on trial."):
+    if not wishes.yes and not terminal.confirmed(f"This changes {len(differing)} files, on trial."):
         terminal.warn("Nothing was changed.")
         return REFUSED
     key_logins.exempt(box, chosen)

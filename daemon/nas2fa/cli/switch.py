@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -71,7 +72,7 @@ def _status(here: System) -> Mapping[str, Any]:
     left = max(0.0, told.until - time.clock_gettime(time.CLOCK_BOOTTIME))
     return {
         "state": "trial" if on_trial else "on",
-        "seconds_left": round(left) if on_trial else None,
+        "seconds_left": math.ceil(left) if on_trial else None,
         "before": "on" if on else "off",
         "since": told.since,
         "by": told.by,
