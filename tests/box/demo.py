@@ -1,4 +1,4 @@
-"""What `./demo` shows: one second step from the set-up to the recovery code, by real programs in a real Debian."""
+"""What `./demo` shows: from the set-up over switching on to the recovery code, by real programs in a real Debian."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from debianbox.machine import Box
 from debianbox.roots import SUITES
 from debianbox.sources import host_suite
 
-SSHD = "KbdInteractiveAuthentication yes\nPasswordAuthentication no\n"
 DENY = 5
 """Wrong codes until the lock: the default of nas2fa.toml, which the demo leaves as it is."""
 
+_FILES = "find /etc/pam.d /etc/ssh /var/lib/pam -type f -exec sha256sum {} + | sort"
 ENDINGS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 BY_HAND = """
@@ -33,6 +33,7 @@ You are root in the box {name}, a Debian of its own. Alice's password is: {passw
 
   nas2fa setup --user alice      sets up her second step, with any authenticator app
   ssh alice@localhost            logs in from here
+  nas2fa system enable --no-way-back-check   switches it on for the whole box, on trial
   nas2fa explain                 shows why each attempt ended as it did
 
 From another terminal of the host:  sudo nsenter -t {leader} -n ssh alice@{address}
@@ -110,16 +111,19 @@ class Story:
         """Tell it in `box`."""
         self._box = box
         self._phone = Authenticator()
+        self._files = box.run(_FILES).stdout
         self._recovery_codes: list[str] = []
 
     def tell(self) -> None:
         """All of it. Raises UnexpectedError, or AssertionError from the box."""
         invite = self._invite()
         self._set_up(invite)
+        self._on_trial()
         self._logins()
         self._locked()
         self._explained_and_unlocked()
         self._recovery_code()
+        self._off()
 
     def _root(self, command: str) -> str:
         print(f"\n    root# {command}", flush=True)
@@ -157,10 +161,16 @@ class Story:
         self._recovery_codes = re.findall(r"\b\w{4}-\w{4}-\w{4}\b", shown.string[: shown.start()])
         session.end(entered=True)
 
+    def _on_trial(self) -> None:
+        chapter("The administrator switches it on for the whole box, on trial: without a confirmation it undoes itself")
+        # One administrator and no tried rescue are too few on a real box; here the box is thrown away.
+        self._root("nas2fa system enable --yes --no-way-back-check --confirm-within 10m | grep -v '^ '")
+
     def _logins(self) -> None:
-        chapter("The next login asks for the code that her phone shows now")
+        chapter("The next login asks for the code that her phone shows now; after that it may be confirmed")
         code = self._phone.code()
         self._ssh(code, entered=True, saying="alice")
+        self._root("nas2fa system confirm && nas2fa system status")
         chapter("Who has seen that code typed cannot use it again")
         self._ssh(code, entered=False, saying="used already")
 
@@ -187,14 +197,22 @@ class Story:
         self._ssh(code, entered=True, saying="alice")
         self._ssh(code, entered=False, saying="used already")
 
+    def _off(self) -> None:
+        chapter("Off again: every file is what it was before, byte for byte")
+        self._root("nas2fa system disable --yes")
+        after = self._box.run(_FILES).stdout
+        if after != self._files:
+            raise UnexpectedError("a file is not as it was")
+        session = Terminal("ssh alice@box id -un", openssh(self._box, "alice"))
+        session.type(PASSWORD_PROMPT, PASSWORD)
+        session.end(entered=True, saying="alice")
 
-def switched_on(box: Box) -> None:
-    """Alice's account and our lines in sshd's PAM stack: what switching on will do by itself one day."""
-    box.run(["useradd", "--create-home", "--shell", "/bin/bash", "alice"])
+
+def prepare(box: Box) -> None:
+    """An account for alice, who administers the box; sshd takes many failures from one address."""
+    box.run(["useradd", "--create-home", "--shell", "/bin/bash", "--groups", "sudo", "alice"])
     box.run(["chpasswd"], stdin=f"alice:{PASSWORD}\n")
-    logins.add_module(box, "sshd")
-    logins.add_guard(box)
-    logins.configure_sshd(box, SSHD)
+    logins.configure_sshd(box, "")
 
 
 def fingerprint(folder: Path) -> str:
@@ -234,7 +252,7 @@ def main(arguments: list[str]) -> int:
     chapter(f"A throw-away Debian ({suite}) with our packages, beside this machine; the first time it is fetched")
     try:
         with Box(installed(suite)) as box:
-            switched_on(box)
+            prepare(box)
             print(f"    {box.name} is up, with a network of its own.", flush=True)
             if "--shell" in arguments:
                 by_hand(box)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from debianbox import logins
+from debianbox import clients, logins
+from debianbox.logins import PASSWORD, PASSWORD_PROMPT
 from debianbox.machine import Box
 from debianbox.switching import PLAINLY, changed, everything, state, system
 
@@ -167,6 +168,37 @@ def test_disable_after_a_foreign_edit(plain_box: Box) -> None:
     assert ours(plain_box) == []
     assert "pam_succeed_if.so quiet uid eq 4242" in plain_box.read("/etc/pam.d/common-auth")
     assert plain_box.read("/etc/pam.d/sshd").endswith("# theirs\n")
+
+
+@pytest.mark.parametrize("packages", ["nas2fa libpam-nas2fa", "libpam-nas2fa"])
+def test_purged_while_it_is_on(plain_box: Box, packages: str) -> None:
+    before = everything(plain_box)
+    logins.enable(plain_box, "--decoy")
+    plain_box.run(f"DEBIAN_FRONTEND=noninteractive apt-get -y purge {packages}")
+    plain_box.run("deluser --quiet --remove-home admin; rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-")
+    files = [line for line in changed(before, everything(plain_box)) if "/etc/pam.d/" in line or "/etc/ssh" in line]
+    assert [line for line in files if "/etc/pam.d/nas2fa" not in line] == []
+    assert not [line for line in changed(before, everything(plain_box)) if "/var/lib/pam" in line or "profiles" in line]
+    assert ours(plain_box) == []
+    child = clients.openssh(plain_box, "alice")
+    assert "alice" in clients.answer(child, (PASSWORD_PROMPT, PASSWORD)).split()
+
+
+def test_removed_while_it_is_on_trial(plain_box: Box) -> None:
+    system(plain_box, *PLAINLY)
+    plain_box.run("DEBIAN_FRONTEND=noninteractive apt-get -y remove nas2fa")
+    assert ours(plain_box) == []
+    assert "inactive" in plain_box.run("systemctl is-active nas2fa-trial.timer", check=False).stdout
+
+
+def test_reconfigured_while_it_is_on(plain_box: Box) -> None:
+    """What an upgrade runs: it stays on; where somebody took our line away, that is said loudly."""
+    logins.enable(plain_box)
+    people = everything(plain_box)
+    assert "ATTENTION" not in plain_box.run("dpkg-reconfigure nas2fa 2>&1").stdout
+    assert changed(people, everything(plain_box)) == []
+    plain_box.run("sed -i '/pam_nas2fa/d; /pam_unix/a auth optional pam_permit.so' /etc/pam.d/common-auth")
+    assert "no login asks for a code now" in plain_box.run("dpkg-reconfigure nas2fa 2>&1").stdout
 
 
 def test_switched_on_again_after_a_foreign_edit(plain_box: Box) -> None:

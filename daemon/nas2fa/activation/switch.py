@@ -18,7 +18,7 @@ from nas2fa.activation import sshd, state, writing
 from nas2fa.activation.admins import Admin
 from nas2fa.activation.edits import in_force
 from nas2fa.activation.places import BOOT_LINK, BOOT_UNIT, DROP_IN, PENDING, SCRIPT, TIMER, TRIAL
-from nas2fa.activation.plan import Change, Options
+from nas2fa.activation.plan import DECOY, PROFILE, Change, Options
 from nas2fa.activation.state import Facts, State
 from nas2fa.activation.system import Ran, System
 from nas2fa.shown import shown
@@ -155,7 +155,9 @@ def _answer(system: System, profiles: Sequence[str]) -> None:
     """Let debconf remember the profiles: what counts for who runs `pam-auth-update --force` one day."""
     held = system.run(["debconf-communicate", "libpam-runtime"], "GET libpam-runtime/profiles\n").out
     names = [name.strip() for name in held.partition(" ")[2].split(",")]
-    value = ", ".join([name for name in names if name and not name.startswith("nas2fa")] + list(profiles))
+    others = [name for name in names if name and name not in (PROFILE, DECOY)]
+    first, last = ([name for name in (profile,) if name in profiles] for profile in (PROFILE, DECOY))
+    value = ", ".join([*first, *others, *last])  # in the order of their priorities, as pam-auth-update has them
     system.run(["debconf-communicate", "libpam-runtime"], f"SET libpam-runtime/profiles {value}\n")
 
 
