@@ -24,12 +24,14 @@ class Reachable(Protocol):
         """The command line that runs a program of the host where ADDRESS is that box."""
 
 
-def openssh(box: Reachable, user: str, *options: str, command: str = "id -un") -> pexpect.spawn[str]:
+def openssh(
+    box: Reachable, user: str, *options: str, command: str = "id -un", host: str = ADDRESS
+) -> pexpect.spawn[str]:
     """OpenSSH's own client on a pseudo-terminal.
 
     `options` go before the destination; empty `command` opens a shell.
     """
-    words = box.beside([*_OPENSSH, *options, f"{user}@{ADDRESS}", *([command] if command else [])])
+    words = box.beside([*_OPENSSH, *options, f"{user}@{host}", *([command] if command else [])])
     return pexpect.spawn(words[0], words[1:], encoding="utf-8", timeout=WAIT, dimensions=(50, 120))
 
 
