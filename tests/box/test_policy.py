@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 import pexpect
 import pytest
@@ -75,14 +74,15 @@ def sudo(box: Box, user: str, option: str = "") -> pexpect.spawn[str]:
     return box.terminal(f"sudo -k; sudo {option} true", user=user)
 
 
-def key_of(box: Box, user: str, folder: pytest.TempPathFactory) -> tuple[str, ...]:
-    """Options for ssh to use a fresh key that `user` has authorised."""
-    path = f"/home/{user}/.ssh"
-    box.run(f"mkdir -m 700 {path}; ssh-keygen -q -t ed25519 -N '' -f {path}/id; cp {path}/id.pub {path}/authorized_keys")
-    box.run(f"chown -R {user}: {path}")
-    copy = folder.mktemp("key") / "id"
+def key_of_alice(box: Box, folder: pytest.TempPathFactory, name: str = "id") -> tuple[str, ...]:
+    """Options for ssh to use a fresh key that alice authorises, beside those that she has."""
+    path = f"/home/alice/.ssh/{name}"
+    box.run("mkdir -p -m 700 /home/alice/.ssh")
+    box.run(f"ssh-keygen -q -t ed25519 -N '' -f {path} && cat {path}.pub >> /home/alice/.ssh/authorized_keys")
+    box.run("chown -R alice: /home/alice/.ssh")
+    copy = folder.mktemp("key") / name
     copy.touch(mode=0o600)
-    copy.write_text(box.read(f"{path}/id"))
+    copy.write_text(box.read(path))
     return ("-i", str(copy), "-o", "PreferredAuthentications=publickey,keyboard-interactive")
 
 
@@ -148,7 +148,7 @@ def test_network_decides_and_a_hop_over_the_box_does_not_count(box: Box, lan: Ne
 @pytest.mark.usefixtures("alice")
 def test_first_factor_decides(box: Box, lan: Neighbour, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A key is enough in the office and nowhere else; a password never is."""
-    key = key_of(box, "alice", tmp_path_factory)
+    key = key_of_alice(box, tmp_path_factory)
     logins.add_guard(box)
     set_rules(
         box,
@@ -165,22 +165,19 @@ def test_first_factor_decides(box: Box, lan: Neighbour, tmp_path_factory: pytest
     assert is_asked(come(lan, "alice", OFFICE))
 
 
-def exempt(box: Box, *options: str, until: str = "2099-01-01") -> str:
-    """Make an exemption at sshd; its id."""
-    words = ["nas2fa", "exempt", "add", "--service", "sshd", "--reason", "nightly", "--json", *options, "--until", until]
-    return str(json.loads(box.run(words).stdout)["id"])
-
-
-def in_a_year(box: Box) -> str:
-    return box.run("date --date '1 year' +%F").stdout.strip()
+def exempt(box: Box, *options: str) -> str:
+    """Make an exemption at sshd, for a year; its id."""
+    until = box.run("date --date '1 year' +%F").stdout.strip()
+    words = ["nas2fa", "exempt", "add", "--service", "sshd", "--reason", "nightly", "--until", until, *options]
+    return str(json.loads(box.run([*words, "--json"]).stdout)["id"])
 
 
 def test_a_backup_program_is_exempt(box: Box, lan: Neighbour, tmp_path_factory: pytest.TempPathFactory) -> None:
     """From one network, by key or password, for its time; and every use is on record."""
     logins.enrol(box, "alice")
-    key = key_of(box, "alice", tmp_path_factory)
+    key = key_of_alice(box, tmp_path_factory)
     logins.add_guard(box)
-    made = exempt(box, "--user", "alice", "--from", "10.99.0.0/24", until=in_a_year(box))
+    made = exempt(box, "--user", "alice", "--from", "10.99.0.0/24")
     batch = ("-o", "BatchMode=yes")
     assert "alice" in answer(come(lan, "alice", OFFICE, *key, *batch)).split()
     assert not is_asked(come(lan, "alice", OFFICE))
@@ -198,7 +195,7 @@ def test_a_backup_program_is_exempt(box: Box, lan: Neighbour, tmp_path_factory: 
 
 def test_an_exemption_ends_with_its_time(box: Box, lan: Neighbour) -> None:
     logins.enrol(box, "alice")
-    exempt(box, "--group", "alice", "--from", OFFICE, until=in_a_year(box))
+    exempt(box, "--group", "alice", "--from", OFFICE)
     assert not is_asked(come(lan, "alice", OFFICE))
     stored = "/var/lib/nas2fa/exemptions.json"
     box.run(["sed", "-i", 's/"until": [0-9]*/"until": 1/; s/"created": [0-9]*/"created": 0/', stored])
@@ -217,24 +214,14 @@ def test_an_exemption_for_one_key(box: Box, lan: Neighbour, tmp_path_factory: py
     """Where sshd names the key: keyboard-interactive behind it. Another key of the same user changes nothing."""
     logins.enrol(box, "alice")
     logins.configure_sshd(box, KEY_THEN_PASSWORD)
-    key = key_of(box, "alice", tmp_path_factory)
+    key = key_of_alice(box, tmp_path_factory)
     fingerprint = box.run("ssh-keygen -lf /home/alice/.ssh/id.pub").stdout.split()[1]
-    exempt(box, "--user", "alice", "--from", OFFICE, "--key", fingerprint, until=in_a_year(box))
+    exempt(box, "--user", "alice", "--from", OFFICE, "--key", fingerprint)
     assert not is_asked(come(lan, "alice", OFFICE, *key))
     assert is_asked(come(lan, "alice", OFFICE))
     assert is_asked(come(lan, "alice", HOME, *key))
-    other = key_of_another(box, tmp_path_factory)
+    other = key_of_alice(box, tmp_path_factory, "other")  # what a user could do to be exempt
     assert is_asked(come(lan, "alice", OFFICE, *other))
-
-
-def key_of_another(box: Box, folder: pytest.TempPathFactory) -> Sequence[str]:
-    """A second key that alice authorises: what a user could do to be exempt."""
-    box.run("ssh-keygen -q -t ed25519 -N '' -f /home/alice/.ssh/other")
-    box.run("cat /home/alice/.ssh/other.pub >> /home/alice/.ssh/authorized_keys")
-    copy = folder.mktemp("other") / "id"
-    copy.touch(mode=0o600)
-    copy.write_text(box.read("/home/alice/.ssh/other"))
-    return ("-i", str(copy), "-o", "PreferredAuthentications=publickey,keyboard-interactive")
 
 
 AGAIN = """
