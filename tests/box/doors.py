@@ -91,8 +91,8 @@ PASSWORD_AND_CODE = (
 ONE_FIELD = (
     Door("vsftpd", "vsftpd", HERE, remark="user names in /etc/ftpusers stay out"),
     Door("ProFTPD", "proftpd", HERE, remark="with `AuthOrder mod_auth_pam.c* mod_auth_unix.c` and `UseReverseDNS off`"),
-    Door("CUPS (its web pages)", "cups", "named", remark="a browser sends it with each request: `again_after`"),
-    Door("Dovecot (IMAP, POP3)", "dovecot", HERE, remark="a mail program logs in often: `again_after`"),
+    Door("CUPS (its web pages)", "cups", "named", remark="from this box itself, else the address; see `again_after`"),
+    Door("Dovecot (IMAP, POP3)", "dovecot", HERE, remark="see `again_after`"),
 )
 
 

@@ -41,9 +41,10 @@ def door_layers(suite: str, *options: str, proftpd: bool = False) -> list[Path]:
 
 def _prepare(box: Box) -> None:
     box.run(f"systemctl disable --now {_OFF}")
-    for name in (*PEOPLE, CALLER):
-        box.run(["useradd", "--create-home", "--shell", "/bin/bash", "--groups", "sudo,lpadmin", name])
-    box.run(["chpasswd"], stdin="".join(f"{name}:{PASSWORD}\n" for name in PEOPLE))
+    people = (*PEOPLE, CALLER)
+    box.run(["newusers"], stdin="".join(f"{name}:{PASSWORD}::::/home/{name}:/bin/bash\n" for name in people))
+    for group in ("sudo", "lpadmin"):
+        box.run(["gpasswd", "--members", ",".join(people), group])
     prepare_polkit(box)
     allow_early_codes(box)
     configure_sshd(box, SSHD_LOAD)
