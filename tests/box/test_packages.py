@@ -11,12 +11,11 @@ import pytest
 from debianbox import logins
 from debianbox.clients import openssh
 from debianbox.machine import Box
-from debianbox.packages import SOURCE, debs, lint, source_files
-from debianbox.roots import box_recipe, build_recipe, root
+from debianbox.packages import NEWER, debs, lint, newer_debs
+from debianbox.roots import box_recipe, root
 
 APT = "DEBIAN_FRONTEND=noninteractive apt-get --yes --no-install-recommends "
 UNITS = "nas2fad.service nas2fad-login.socket nas2fad-user.socket nas2fad-control.socket nas2fa-signin.socket"
-NEWER = "0.1.1~test"
 
 # What a running system and dpkg's own books change; the last is an empty directory of the root that systemd's helper of
 # any package tidies away.
@@ -109,15 +108,6 @@ def test_a_removal_that_would_shut_everybody_out_is_refused(box: Box, package: s
     assert "/etc/pam.d/sshd" in done.stdout + done.stderr
     assert states(box) == {"active"}
     assert logins.ssh(box, (alice := logins.enrol(box, "alice")), alice.phone.code())[0]
-
-
-def newer_debs(suite: str, target: Path) -> Path:
-    """The same sources as a newer version."""
-    with Box([root(build_recipe(suite))]) as box:
-        box.copy_in(SOURCE, [str(path.relative_to(SOURCE)) for path in source_files()], "/src")
-        box.run(f"mkdir /out && cd /src && packaging/build --version {NEWER} /out")
-        box.copy_out("/out", target)
-    return target
 
 
 # Connects all the time and counts what is refused, until its input ends.

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from nas2fa.login.protocol import Hello, encode_hello
 from nas2fa.server.attempts import FREE_MOST
+from nas2fa.server.main import LAST_ANSWERS
 from running import (
     BECOME_STRANGER,
     KEY,
@@ -194,6 +195,30 @@ def test_decoys_of_somebody_without_the_password_take_no_place_of_the_user(daemo
             link.send(encode_hello(replace(ALICE, phase="decoy")))
             assert link.recv(5000)[:1] == b"s"
         assert daemon.login(ALICE, answer(code()))[0] == "allow"
+
+
+def test_a_stop_waits_for_an_answer_that_is_on_its_way(daemon: Running) -> None:
+    """An upgrade restarts the daemon: who is just typing is let in."""
+    daemon.add(1000, "alice")
+    with connected(daemon.root / "run/login.sock") as link:
+        link.send(encode_hello(ALICE))
+        assert link.recv(5000)[:1] == b"s"
+        daemon.process.send_signal(signal.SIGTERM)
+        link.send(answer(code()))
+        assert link.recv(5000) == b"Vallow"
+    assert daemon.process.wait(PATIENCE) == 0
+
+
+def test_a_stop_does_not_wait_for_who_thinks_long(daemon: Running) -> None:
+    """New logins wait meanwhile, and the module gives them ten seconds."""
+    daemon.add(1000, "alice")
+    with connected(daemon.root / "run/login.sock") as link, daemon.control():
+        link.send(encode_hello(ALICE))
+        assert link.recv(5000)[:1] == b"s"
+        began = time.monotonic()
+        assert daemon.stop() == 0
+        assert time.monotonic() - began < LAST_ANSWERS + 2
+        assert link.recv(5000) == b""
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

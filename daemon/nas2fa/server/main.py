@@ -34,6 +34,9 @@ from nas2fa.store.state import State
 logger = logging.getLogger(__name__)
 
 PR_SET_DUMPABLE: Final = 4  # prctl(2)
+# Seconds that a stop leaves to the logins under way, so that an upgrade cuts off nobody whose answer is on its way. New
+# ones wait in the sockets' queues meanwhile, and the module waits ten seconds.
+LAST_ANSWERS: Final = 2.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,7 +89,7 @@ class Daemon:
     def __init__(self, paths: Paths, listeners: Mapping[str, socket.socket]) -> None:
         self._paths = paths
         self._listeners = listeners
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, set[asyncio.Task[None]]] = {name: set() for name in listeners}
         self._stop = asyncio.Event()
 
     async def run(self) -> int:
@@ -105,7 +108,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload, desk)
         _say_config(fault)
         forever = [
-            asyncio.create_task(accept_forever(self._listeners[name], serve[name], self._tasks), name=name)
+            asyncio.create_task(accept_forever(self._listeners[name], serve[name], self._tasks[name]), name=name)
             for name in serve
         ]
         forever += [asyncio.create_task(world.write_behind()), asyncio.create_task(_watchdog())]
@@ -121,9 +124,11 @@ class Daemon:
         """Wait for SIGTERM. One of these tasks ending is the end of the process: systemd starts a whole one."""
         stop: asyncio.Task[None] = asyncio.create_task(self._stopped())
         done, _ = await asyncio.wait([stop, *forever], return_when=asyncio.FIRST_COMPLETED)
-        for task in [*forever, *self._tasks]:
-            task.cancel()
-        await asyncio.gather(*forever, *self._tasks, return_exceptions=True)
+        await _cancelled(forever)
+        logging_in = self._tasks["login"] | self._tasks["user"]
+        if stop in done and logging_in:
+            await asyncio.wait(logging_in, timeout=LAST_ANSWERS)
+        await _cancelled([task for tasks in self._tasks.values() for task in tasks])
         if stop in done:
             return 0
         stop.cancel()
@@ -157,6 +162,12 @@ def _state(paths: Paths, marks: Marks) -> State:
 def _say_config(fault: str | None) -> None:
     if fault is not None:
         audit.emit(audit.Event.CONFIG_BAD, reason=fault)
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _watchdog() -> None:

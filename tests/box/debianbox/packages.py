@@ -13,6 +13,9 @@ from .roots import build_recipe, forget_old, one_builder, root, say
 SOURCE = Path(__file__).resolve().parents[3]
 BUILD = SOURCE / "build"
 
+NEWER = "0.1.1~test"
+"""What an upgrade upgrades to."""
+
 KEPT = 3
 """Builds per suite that stay in build/debs."""
 
@@ -60,14 +63,24 @@ def _build(suite: str, target: Path) -> None:
     started = time.monotonic()
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    with Box([root(build_recipe(suite))]) as box:
-        box.copy_in(SOURCE, [str(path.relative_to(SOURCE)) for path in source_files()], "/src")
-        box.run("mkdir /out && cd /src && packaging/build /out")
-        box.copy_out("/out", partial)
+    _build_in_a_box(suite, partial)
     if not list(partial.glob("*.deb")):
         raise AssertionError(f"packaging/build left no .deb for {suite}")
     partial.rename(target)
     say(f"built the packages for {suite} in {time.monotonic() - started:.0f} s: {target}")
+
+
+def newer_debs(suite: str, target: Path) -> Path:
+    """The same sources as the version NEWER, in the folder `target`."""
+    _build_in_a_box(suite, target, "--version", NEWER)
+    return target
+
+
+def _build_in_a_box(suite: str, target: Path, *options: str) -> None:
+    with Box([root(build_recipe(suite))]) as box:
+        box.copy_in(SOURCE, [str(path.relative_to(SOURCE)) for path in source_files()], "/src")
+        box.run(f"mkdir /out && cd /src && packaging/build {' '.join(options)} /out")
+        box.copy_out("/out", target)
 
 
 def lint(suite: str) -> str:
