@@ -10,8 +10,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from debianbox import logins
+from debianbox.authenticator import Authenticator
 from debianbox.layers import installed, layer
-from debianbox.logins import PASSWORD
+from debianbox.logins import PASSWORD, Person
 from debianbox.machine import Box
 from debianbox.roots import CACHE, clean_environment, forget_old, machine_recipe, one_builder, say
 
@@ -20,7 +22,8 @@ SIZE = "3G"
 """Sparse: what is not used takes no space."""
 
 KEPT = 2
-USERS = ("alice", "bob", "carol")
+ADMINS = {name: Authenticator(name.encode() * 4) for name in ("alice", "bobby")}
+"""Administrators with a second step that they have used. Their keys are in the disk, so they are always the same."""
 
 # qemu's user network: the host is 10.0.2.2 and forwards to 10.0.2.15.
 _NETWORK = "[Match]\nName=en* eth*\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n"
@@ -85,15 +88,22 @@ def image(suite: str) -> Image:
     return Image(path)
 
 
+def admin(name: str) -> Person:
+    """One of ADMINS, as debianbox.logins has people."""
+    return Person(name, ADMINS[name])
+
+
 def _prepare(box: Box) -> None:
-    """Users who log in by password, alice and bob administrators; a network; nothing switched on, nobody enrolled."""
-    for user in USERS:
-        box.run(["useradd", "--create-home", "--shell", "/bin/bash", user])
-        box.run(["chpasswd"], stdin=f"{user}:{PASSWORD}\n")
-    for user in USERS[:2]:
-        box.run(["adduser", "--quiet", user, "sudo"])
+    """Two administrators, a network, and the tests' shell; nothing is switched on."""
+    logins.allow_early_codes(box)
+    box.run("systemctl start anchor.service; systemctl disable anchor.service")
+    for name, phone in ADMINS.items():
+        box.run(["useradd", "--create-home", "--shell", "/bin/bash", "--groups", "sudo", name])
+        box.run(["chpasswd"], stdin=f"{name}:{PASSWORD}\n")
+        box.run(["nas2fa", "user", "add", name, "--armed", "--uri", "-"], stdin=phone.uri(name) + "\n")
+        box.run(["nas2fa", "test", name], stdin=phone.code() + "\n")
     box.write("/etc/hostname", "machine\n")
-    box.run("echo 127.0.1.1 machine >>/etc/hosts; rm -f /etc/machine-id; systemd-machine-id-setup")
+    box.run("echo 127.0.1.1 machine >>/etc/hosts; systemd-machine-id-setup")
     box.write("/etc/systemd/network/lan.network", _NETWORK)
     box.write("/etc/systemd/system/test-shell.service", _SHELL)
     box.run("systemctl enable test-shell.service systemd-networkd.service")
