@@ -78,6 +78,11 @@ def doors_recipe(suite: str) -> Recipe:
     return Recipe(suite, "minbase", (*_BOX_PACKAGES, *_DOOR_PACKAGES), _PROFTPD_HOOK)
 
 
+def fail2ban_recipe(suite: str) -> Recipe:
+    """As box_recipe, with the program that shuts out addresses."""
+    return Recipe(suite, "minbase", (*_BOX_PACKAGES, "fail2ban"))
+
+
 def machine_recipe(suite: str) -> Recipe:
     """As box_recipe, with a kernel of its own: for the real machine of tests/vm."""
     return Recipe(suite, "minbase", (*_BOX_PACKAGES, "linux-image-cloud-amd64", "initramfs-tools", "zstd"))
