@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from debianbox import logins
-from debianbox.logins import CODE_PROMPT, PASSWORD, PASSWORD_PROMPT, login_layers
+from debianbox.logins import CODE_PROMPT, PASSWORD, PASSWORD_PROMPT, switched_layers
 from debianbox.machine import Box
 
 WORD = "nas2fa.rescue"
@@ -28,10 +28,8 @@ auth requisite pam_nas2fa.so
 
 @pytest.fixture
 def console_box(suite: str) -> Iterator[Box]:
-    """Every login asks alice for the code, by common-auth; the box has a console. The rescue is one reboot away."""
-    with Box(login_layers(suite), console=True) as box:
-        box.run("sed -i /pam_nas2fa/d /etc/pam.d/sshd /etc/pam.d/login /etc/pam.d/su /etc/pam.d/sudo")
-        box.write("/etc/pam.d/common-auth", COMMON_AUTH)
+    """Switched on by the command, decoy and all, and alice set up; the box has a console. The rescue is one reboot away."""
+    with Box(switched_layers(suite, "--decoy"), console=True) as box:
         box.run("echo 127.0.1.1 $(hostname) >>/etc/hosts")
         logins.enrol(box, "alice")
         yield box
