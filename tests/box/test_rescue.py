@@ -28,7 +28,7 @@ auth requisite pam_nas2fa.so
 
 @pytest.fixture
 def console_box(suite: str) -> Iterator[Box]:
-    """Switched on by the command, decoy and all, and alice set up; the box has a console. The rescue is one reboot away."""
+    """Switched on by the command with its decoy, alice set up, and a console. The rescue is one reboot away."""
     with Box(switched_layers(suite, "--decoy"), console=True) as box:
         box.run("echo 127.0.1.1 $(hostname) >>/etc/hosts")
         logins.enrol(box, "alice")

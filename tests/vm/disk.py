@@ -66,7 +66,7 @@ class Image:
 
     @property
     def kernel(self) -> Path:
-        """vmlinuz of linux-image-cloud-amd64."""
+        """Vmlinuz of linux-image-cloud-amd64."""
         return self.folder / "kernel"
 
     @property
@@ -116,7 +116,8 @@ def _make(path: Path, lower: list[Path]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     environment = {
-        **clean_environment(), "LOWER": ":".join(map(str, lower)), "MERGED": str(merged), "TARGET": str(partial), "SIZE": SIZE,
+        **clean_environment(), "LOWER": ":".join(map(str, lower)), "MERGED": str(merged), "TARGET": str(partial),
+        "SIZE": SIZE,
     }  # fmt: skip
     subprocess.run(["unshare", "--mount", "sh", "-ec", _MAKE_EXT4], check=True, env=environment)
     os.rmdir(merged)

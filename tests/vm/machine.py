@@ -111,7 +111,9 @@ class Machine:
     def _shell(self) -> fdspawn[str]:
         return self._lines[1]
 
-    def run(self, command: str | Sequence[str], *, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, command: str | Sequence[str], *, check: bool = True, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         """Run `command` (text goes to sh) as root and wait for it; both its outputs are in `stdout`.
 
         With `check`, a status other than 0 raises AssertionError with the output in its text.

@@ -38,7 +38,7 @@ def await_sshd(machine: Machine) -> None:
 
 
 def test_not_confirmed(machine: Machine) -> None:
-    """The plug is pulled in the middle of the edits; then there is a reboot during the trial. The old bytes both times."""
+    """The plug is pulled in the middle of the edits; then a reboot during the trial: the old bytes both times."""
     machine.boot()
     before = machine.run(STACKS).stdout
     machine.run(HALFWAY)
@@ -67,7 +67,8 @@ def test_rescue(machine: Machine) -> None:
     machine.run("nas2fa system confirm; systemctl mask nas2fad.service")
 
     console = machine.reboot("nas2fa.rescue").console
-    for prompt, reply in (("", "alice"), (PASSWORD_PROMPT, PASSWORD), (PROMPT, "sudo nas2fa-off"), ("alice: ", PASSWORD)):
+    typed = (("", "alice"), (PASSWORD_PROMPT, PASSWORD), (PROMPT, "sudo nas2fa-off"), ("alice: ", PASSWORD))
+    for prompt, reply in typed:
         console.expect(prompt)
         console.sendline(reply)
     console.expect("2-step verification is off")
