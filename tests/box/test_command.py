@@ -6,18 +6,19 @@ import json
 
 import pexpect
 import pytest
-from debianbox import logins
-from debianbox.clients import openssh
+from debianbox import lan, logins
+from debianbox.clients import ADDRESS, openssh
 from debianbox.logins import CODE_PROMPT, PASSWORD, PASSWORD_PROMPT
 from debianbox.machine import Box
 
 SETUP = "LC_ALL=C.UTF-8 nas2fa setup"
-OWN, NEAR = "10.77.0.1", "10.77.0.7"  # the box's own; one of its network that it answers to, but does not call its own
 
 
-def wizard(box: Box, user: str, *options: str, command: str = SETUP) -> pexpect.spawn[str]:
+def wizard(
+    machine: Box | lan.Neighbour, user: str, *options: str, command: str = SETUP, host: str = ADDRESS
+) -> pexpect.spawn[str]:
     """The wizard over ssh, up to the wizard's own password prompt answered."""
-    child = openssh(box, user, *options, command=command)
+    child = openssh(machine, user, *options, command=command, host=host)
     child.expect(PASSWORD_PROMPT)  # sshd's
     child.sendline(PASSWORD)
     child.expect("First your password")
@@ -48,13 +49,13 @@ def test_from_elsewhere_the_password_is_not_enough(box: Box) -> None:
 
 
 def test_a_listed_source_is_read_from_the_session(box: Box) -> None:
-    box.run(f"ip address add {OWN}/24 dev lo")
-    box.write("/etc/nas2fa/nas2fa.toml", 'enroll_from = ["10.77.0.0/24"]\n')
+    lan.attach(box)
+    box.write("/etc/nas2fa/nas2fa.toml", 'enroll_from = ["10.99.0.0/16"]\n')
     box.run("systemctl reload nas2fad")
-    logins.set_up(wizard(box, "alice", "-tt", "-o", f"BindAddress={NEAR}"), "alice")
+    logins.set_up(wizard(lan.Neighbour(box), "alice", "-tt", host=lan.BOX), "alice")
     assert armed(box, "alice")
-    for source in (OWN, "127.0.0.1"):  # who is on the box comes from there, wherever they came from before
-        wizard(box, "bob", "-tt", "-o", f"BindAddress={source}").expect("Invite code .*: ")
+    for source in (lan.BOX, "127.0.0.1"):  # who is on the box comes from there, wherever they came from before
+        wizard(box, "bob", "-tt", "-o", f"BindAddress={source}", host=lan.BOX).expect("Invite code .*: ")
 
 
 def test_a_wrong_password_proves_nothing_and_is_logged_nowhere(box: Box) -> None:

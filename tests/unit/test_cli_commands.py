@@ -275,7 +275,13 @@ def test_repair(nas2fa) -> None:
 
 @pytest.mark.parametrize(
     ("change", "code"),
-    [({}, 0), ({"store": "STORE_ABSENT"}, 1), ({"faults": 1}, 1), ({"config": "x:1: bad"}, 1), ({"exemptions": "x"}, 1)],
+    [
+        ({}, 0),
+        ({"store": "STORE_ABSENT"}, 1),
+        ({"faults": 1}, 1),
+        ({"config": "x:1: bad"}, 1),
+        ({"exemptions": "x"}, 1),
+    ],
 )
 def test_health(nas2fa, change, code) -> None:
     found = {"version": "1", "pid": 7, "started": 1, "store": "ok", "config": "ok", "clock": {}, "open": 0}
