@@ -1,4 +1,4 @@
-"""One rule of nas2fa.toml: whom it is about, and what is done with them. Pure."""
+"""Words of the policy: one rule of nas2fa.toml, whom it is about and what is done with them. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from nas2fa.network import Network
 
 # Services that are another one begun differently: a rule for one is a rule for both.
 SAME: Final = {"sudo-i": "sudo", "su-l": "su"}
+
+ANY_KEY: Final = "any"  # of an exemption: whichever ssh key, but a key
 
 
 def canonical(service: str) -> str:

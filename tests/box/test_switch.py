@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
-from debianbox import clients, logins
+from debianbox import clients, lan, logins
 from debianbox.logins import CODE_PROMPT, PASSWORD, PASSWORD_PROMPT
 from debianbox.machine import Box
 from debianbox.switching import PLAINLY, changed, everything, state, system
@@ -160,7 +161,26 @@ def test_logins_by_key_alone_are_asked_about(plain_box: Box) -> None:
     child = plain_box.terminal("nas2fa system enable --no-way-back-check")
     clients.answer(child, (r"Exempt alice from 203.0.113.0/24\? ", "y"), ("on trial.*Type yes", "yes"))
     assert child.exitstatus == 0
-    assert exemptions(plain_box) == [("alice", "203.0.113.0/24", KEY)]
+    assert exemptions(plain_box) == [("alice", "203.0.113.0/24", "any")]
+
+
+def test_a_backup_goes_on_by_its_key(plain_box: Box, tmp_path: Path) -> None:
+    """The very login that was listed and exempted: by key from there, neither from elsewhere nor by password."""
+    box, there = plain_box, lan.Neighbour(plain_box)
+    alice = logins.enrol(box, "alice")
+    lan.attach(box)
+    by_key = (*logins.authorise(box, tmp_path, "-t ed25519"), "-o", "BatchMode=yes", "-b")
+    assert "alice" in clients.answer(clients.openssh(there, "alice", *by_key, lan.NEIGHBOUR, host=lan.BOX)).split()
+    logins.enable(box, "--exempt", "all")
+    assert "alice" in clients.answer(clients.openssh(there, "alice", *by_key, lan.NEIGHBOUR, host=lan.BOX)).split()
+    assert "as well as a key" in clients.answer(
+        clients.openssh(there, "alice", *by_key, lan.FARTHER, host=lan.BOX)
+    )
+    child = clients.openssh(there, "alice", "-b", lan.NEIGHBOUR, host=lan.BOX)
+    assert "alice" in clients.answer(child, (PASSWORD_PROMPT, PASSWORD), (CODE_PROMPT, alice.phone.code())).split()
+    said = system(box, "enable", "--yes", "--no-way-back-check")
+    assert "will be refused" not in said
+    assert len(exemptions(box)) == 1
 
 
 def test_key_and_code(plain_box: Box) -> None:
@@ -168,7 +188,7 @@ def test_key_and_code(plain_box: Box) -> None:
     key_login(plain_box, "bob", "2001:db8:1:2:3::4")
     plain_box.run("journalctl --sync")
     logins.enable(plain_box, "--ssh-keys", "code", "--exempt", "all")
-    assert exemptions(plain_box) == [("bob", "2001:db8:1:2:3::4/128", KEY)]
+    assert exemptions(plain_box) == [("bob", "2001:db8:1:2:3::4/128", "any")]
     for address, methods in (("2001:db8:1:2:3::4", "publickey publickey,"), ("192.0.2.1", "publickey,keyboard-")):
         shown = plain_box.run(f"sshd -T -C user=bob,host={address},addr={address} | grep ^authenticationmethods").stdout
         assert shown.startswith(f"authenticationmethods {methods}")

@@ -34,6 +34,7 @@ def test_an_exemption_says_all() -> None:
     )
     assert new({**ARGS, "user": "", "group": "staff", "uid": None}, OWN, 0, NOW).group == "staff"
     assert new({**ARGS, "user": "root", "uid": 0, "key": KEY}, OWN, 0, NOW).user == "root"
+    assert new({**ARGS, "key": "any"}, OWN, 0, NOW).key == "any"
     assert new({**ARGS, "network": "192.168.1.0/24"}, OWN, 0, NOW)  # the LAN, though the box is in it
 
 
@@ -60,6 +61,7 @@ def test_an_exemption_says_all() -> None:
         {"network": "192.168.1.1/32"},
         {"network": "fd00::5"},
         {"key": "SHA256:short"},
+        {"key": "anything"},
         {"key": "MD5:" + "a" * 43},
         {"until": int(NOW.wall)},
         {"until": int(NOW.wall) + 6 * 366 * DAY},

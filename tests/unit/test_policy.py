@@ -160,6 +160,8 @@ def test_an_exemption_asks_no_code_and_softens_no_deny() -> None:
         (replace(BACKUP, created=NOW + 1), at()),  # the clock went back
         (replace(BACKUP, user="", group="backup"), at()),
         (replace(BACKUP, key=KEY), at()),
+        (replace(BACKUP, key="any"), at()),
+        (replace(BACKUP, key=KEY), at(first="key")),  # a key alone: sshd does not tell which
         (replace(BACKUP, key=KEY), at(first="key", keys=frozenset({KEY[:-1] + "x"}))),
         (replace(BACKUP, user="root"), replace(at(), user="root", uid=0)),
         (replace(BACKUP, user="", group="wheel"), replace(at(groups=frozenset({"wheel"})), user="root", uid=0)),
@@ -174,6 +176,7 @@ def test_an_exemption_holds_for_nothing_else(exemption: Exemption, facts: Facts)
 def test_an_exemption_with_a_key() -> None:
     keyed = replace(BACKUP, key=KEY)
     assert action([], at(first="key", keys=frozenset({KEY})), keyed) == "skip"
+    assert action([], at(first="key"), replace(BACKUP, key="any")) == "skip"
     root = replace(at(keys=frozenset({KEY})), user="root", uid=0)
     assert action([], root, replace(keyed, user="root")) == "skip"
     assert action([], at(groups=frozenset({"staff"})), replace(BACKUP, user="", group="staff")) == "skip"

@@ -63,7 +63,7 @@ class Wishes:
 @click.option("--despite-findings", is_flag=True, help="Go on although `nas2fa system check` finds errors.")
 @click.option("--no-way-back-check", is_flag=True, help="Go on even if no administrator could get in afterwards.")
 @click.pass_obj
-def enable(box: Box, ssh_keys: str, decoy: bool, **wishes: Any) -> int:
+def enable(box: Box, /, ssh_keys: str, decoy: bool, **wishes: Any) -> int:
     """Switch it on, on trial: it undoes itself unless you log in with a code and confirm."""
     require_root()
     try:

@@ -29,12 +29,14 @@ def exempt() -> None:
 @click.option("--group", metavar="NAME", help="... or for the members of this group.")
 @click.option("--service", required=True, metavar="NAME", help="At this PAM service, such as sshd.")
 @click.option("--from", "network", required=True, metavar="NETWORK", help="From this address or network.")
-@click.option("--key", default="", metavar="SHA256:...", help="Only after this ssh key.")
+@click.option(
+    "--key", default="", metavar="any|SHA256:...", help="Only by an ssh key, or after this one (see nas2fa(1))."
+)
 @click.option("--until", required=True, type=click.DateTime(UNTIL_FORMATS), metavar="DATE", help="Until this day.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why, for whoever finds it later.")
 @_json
 @click.pass_obj
-def add(box: Box, user: str | None, group: str | None, until: datetime, as_json: bool, **rest: str) -> None:
+def add(box: Box, /, user: str | None, group: str | None, until: datetime, as_json: bool, **rest: str) -> None:
     """Make an exemption. It ends at the beginning of the day --until, or at the time given with it.
 
     The box's own addresses, its gateways and host names never count as being in the network.

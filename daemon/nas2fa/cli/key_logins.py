@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
+from typing import Any
 
 from nas2fa.activation.edits import KeyOnly, Keys
 from nas2fa.activation.logins_seen import DAYS, YEAR, KeyLogin, key_logins
@@ -14,9 +15,10 @@ from nas2fa.activation.system import System
 from nas2fa.cli import tables, terminal
 from nas2fa.cli.box import Box, account
 from nas2fa.errors import RequestError
+from nas2fa.rules import ANY_KEY
 from nas2fa.shown import shown
 
-REASON = "logged in by this key alone when 2-step verification was switched on"
+REASON = "logged in by a key alone when 2-step verification was switched on"
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # a name that a Match line takes as it is
 
 
@@ -31,7 +33,7 @@ def choose(box: Box, here: System, keys: Keys, exempt: str | None, *, ask: bool)
     if exempt is not None:
         return affected if exempt == "all" else []
     if ask:
-        terminal.say("A program cannot answer a question: exempt it, for a year, with this key from there.")
+        terminal.say("A program cannot answer a question: exempt it, for a year, with a key from there.")
         return [one for one in affected if _yes(f"Exempt {shown(one.user)} from {shown(one.network)}? (y/n) ")]
     raise PlanError("Say what becomes of these: --exempt all or --exempt none.")
 
@@ -39,12 +41,19 @@ def choose(box: Box, here: System, keys: Keys, exempt: str | None, *, ask: bool)
 def _affected(box: Box, here: System, keys: Keys) -> list[KeyLogin]:
     """Without those that are exempt already, and under the guard without who has no second step."""
     armed = {row["user"] for row in box.request("user.list", {})[1] if row["armed"]}
-    exempt = {(row["user"], row["key"]) for row in box.request("exempt.list", {})[1] if not row["over"]}
+    exempt = [row for row in box.request("exempt.list", {})[1] if not row["over"] and row["key"] in ("", ANY_KEY)]
     return [
         one for one in key_logins(here)
-        if _PLAIN.fullmatch(one.user) and (one.user, one.key) not in exempt
+        if _PLAIN.fullmatch(one.user) and not any(_covers(row, one) for row in exempt)
         and (keys is not Keys.GUARD or one.user in armed)
     ]  # fmt: skip
+
+
+def _covers(row: Mapping[str, Any], one: KeyLogin) -> bool:
+    """Whether this exemption is about these logins: all the places they come from."""
+    places, network = ip_network(one.network), ip_network(row["network"])
+    inside = places.network_address in network and places.broadcast_address in network
+    return inside and (row["user"], row["service"]) == (one.user, "sshd")
 
 
 def _yes(question: str) -> bool:
@@ -66,13 +75,16 @@ def key_only(box: Box, chosen: Sequence[KeyLogin]) -> tuple[KeyOnly, ...]:
 
 
 def exempt(box: Box, chosen: Sequence[KeyLogin]) -> None:
-    """Make an exemption for each; one that cannot be made is told, and will be refused at its next login."""
+    """Make an exemption for each, by whichever key: sshd does not tell PAM which one stood alone.
+
+    One that cannot be made is told, and will be refused at its next login.
+    """
     until = int(time.time()) + YEAR
-    for one in chosen:
-        args = {"service": "sshd", "network": one.network, "key": one.key, "until": until, "reason": REASON}
+    for user, network in dict.fromkeys((one.user, one.network) for one in chosen):  # of several keys one is made
+        args = {"service": "sshd", "network": network, "key": ANY_KEY, "until": until, "reason": REASON}
         try:
-            done, _ = box.request("exempt.add", {**account(one.user).args(), **args})
+            done, _ = box.request("exempt.add", {**account(user).args(), **args})
         except RequestError as error:
-            terminal.say_outside(f"Not exempted: {one.user} from {one.network}: {error.text}", error=True)
+            terminal.say_outside(f"Not exempted: {user} from {network}: {error.text}", error=True)
         else:
-            terminal.say(f"Exemption {shown(done['id'])}: {shown(one.user)} from {shown(one.network)}, for a year.")
+            terminal.say(f"Exemption {shown(done['id'])}: {shown(user)} from {shown(network)}, for a year.")

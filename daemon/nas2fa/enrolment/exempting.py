@@ -11,10 +11,10 @@ from typing import Any, Final
 from nas2fa.errors import Reason, RequestError
 from nas2fa.login.policy import SIGN_IN
 from nas2fa.network import Network, Own
-from nas2fa.rules import canonical
+from nas2fa.rules import ANY_KEY, canonical
 from nas2fa.store.records import Exemption, Instant
 
-KEY: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
+KEY: Final = re.compile(rf"{ANY_KEY}|SHA256:[A-Za-z0-9+/]{{43}}", re.ASCII)
 PREFIX_MIN: Final = {4: 8, 6: 16}  # bits; a wider network is next to everywhere
 DAYS_MAX: Final = 5 * 366  # an exemption is looked at again
 OVER_KEPT: Final = 30 * 86400  # seconds for which one that is over is still listed
@@ -27,7 +27,9 @@ def new(args: Mapping[str, Any], own: Own, by: int, now: Instant) -> Exemption:
     if ":" in args["group"]:
         raise _refused("That is no name of a group.")
     if args["key"] and not KEY.fullmatch(args["key"]):
-        raise _refused("A key is named by its fingerprint, SHA256:…; ssh-keygen -l -f FILE shows it.")
+        raise _refused(
+            f"A key is named by its fingerprint, SHA256:… (ssh-keygen -l -f FILE shows it); {ANY_KEY}: whichever."
+        )
     if args["uid"] == 0 and not args["key"]:
         raise _refused("For root an exemption must name a key (--key): the password alone would open everything.")
     service = canonical(args["service"])
@@ -64,7 +66,7 @@ def _network(text: str, own: Own) -> Network:
         raise _refused(f"{network} is next to everywhere; the widest that an exemption may name is a /{wide}.")
     if network.is_loopback or network.is_link_local or network.is_multicast:
         raise _refused(f"{network} tells nobody apart: whoever is on this box or on its wire can come from there.")
-    if any(network.version == o.version and network.subnet_of(o) for o in own.networks):  # type: ignore[arg-type]
+    if any(network.network_address in o and network.broadcast_address in o for o in own.networks):
         raise _refused(f"{network} is this box itself or its gateway: whoever is on the box could use it.")
     return network
 

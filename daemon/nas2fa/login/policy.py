@@ -14,7 +14,7 @@ from typing import Final
 from nas2fa.errors import Reason
 from nas2fa.login.facts import Facts
 from nas2fa.network import Inside
-from nas2fa.rules import DEFAULT, Rule
+from nas2fa.rules import ANY_KEY, DEFAULT, Rule
 from nas2fa.store.records import Exemption
 
 SIGN_IN: Final = "nas2fa"  # the PAM service by which nas2fa-signin proves a password; it opens nothing but the set-up
@@ -86,10 +86,17 @@ def exempts(exemption: Exemption, facts: Facts, wall: float) -> bool:
         exemption.created <= wall < exemption.until
         and exemption.service == facts.service
         and exemption.user in ("", facts.user)
-        and (not exemption.key or exemption.key in facts.keys)
+        and _by_its_key(exemption, facts)
         and (facts.uid != 0 or bool(exemption.key))
         and facts.place.inside((exemption.network,)) is Inside.YES
     )
+
+
+def _by_its_key(exemption: Exemption, facts: Facts) -> bool:
+    """Behind a key alone sshd does not tell which it was, so there only ANY_KEY fits."""
+    if exemption.key == ANY_KEY:
+        return facts.first == "key"
+    return not exemption.key or exemption.key in facts.keys
 
 
 def _member(exemption: Exemption, groups: frozenset[str]) -> bool:

@@ -154,7 +154,7 @@ class Exemption:
     until: int
     user: str = ""  # this or the next
     group: str = ""
-    key: str = ""  # SHA256:… of the ssh key; empty: any, or none
+    key: str = ""  # SHA256:… of the ssh key, or "any" (rules.ANY_KEY); empty: a password will do
     reason: str = ""
     by: int = 0  # the uid that made it
 
