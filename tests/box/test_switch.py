@@ -133,6 +133,20 @@ def test_a_match_block_that_wins(plain_box: Box) -> None:
     assert changed(before, everything(plain_box)) == []
 
 
+def test_what_the_doctor_cannot_tell_is_no_yes(plain_box: Box) -> None:
+    plain_box.run("mkdir /etc/exports")
+    assert "check-failed" in system(plain_box, *PLAINLY, status=1)
+    assert state(plain_box) == "off"
+
+
+def test_a_way_back_that_breaks_off_is_told(plain_box: Box) -> None:
+    plain_box.write("/etc/ssh/sshd_config", OMV)
+    plain_box.write("/usr/libexec/nas2fa/switch-back", "#!/bin/sh\necho 'no way' >&2; exit 1\n", mode=0o755)
+    said = system(plain_box, *PLAINLY, "--despite-findings", status=1)
+    assert "not all files are as they were" in said
+    assert re.search(r"run nas2fa-off again: no way", said)
+
+
 def key_login(box: Box, user: str, address: str, by: str = "root") -> None:
     """What sshd would have told the journal."""
     text = f"Accepted publickey for {user} from {address} port 40000 ssh2: ED25519 {KEY}"

@@ -51,6 +51,10 @@ class SwitchError(Exception):
     """The switch did not take effect, and was taken back; the text says why."""
 
 
+class HalfBackError(Exception):
+    """As SwitchError, but the way back did not come to its end; the text says why, and what to do."""
+
+
 def facts(options: Options, admins: Sequence[Admin], seconds: int, *, way_back_checked: bool) -> Facts:
     """What is told about a switch that begins now and waits `seconds` for its confirmation."""
     began = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -72,7 +76,10 @@ def boot_id() -> str:
 
 
 def switch(system: System, changes: Sequence[Change], options: Options, told: Facts) -> None:
-    """Switch on, with the way back armed first. Raises SwitchError or OSError; the box is then as it was."""
+    """Switch on, with the way back armed first. Raises SwitchError or OSError, and the box is then as it was.
+
+    Raises HalfBackError when it is not.
+    """
     with state.locked(system):
         if state.pending(system) is not None:
             raise SwitchError("a switch is on trial already: confirm or undo it first (nas2fa system status)")
@@ -80,7 +87,11 @@ def switch(system: System, changes: Sequence[Change], options: Options, told: Fa
     if failure is None:
         _log(ON_TRIAL, f"2-step verification is on trial, switched on by {told.by}", told)
     else:
-        go_back(system, "roll-back")  # takes the lock itself
+        ran = go_back(system, "roll-back")  # takes the lock itself
+        if ran.status != 0:
+            raise HalfBackError(
+                f"{failure}. The way back broke off; run nas2fa-off again: {ran.err.strip()}"
+            ) from failure
         raise failure
 
 

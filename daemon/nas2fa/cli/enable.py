@@ -15,7 +15,7 @@ from nas2fa.activation.admins import admins
 from nas2fa.activation.edits import Keys
 from nas2fa.activation.findings import Severity
 from nas2fa.activation.plan import Change, Options, PlanError, make
-from nas2fa.activation.switch import SwitchError
+from nas2fa.activation.switch import HalfBackError, SwitchError
 from nas2fa.activation.system import System
 from nas2fa.cli import key_logins, tables, terminal
 from nas2fa.cli.advice import REFUSED
@@ -72,6 +72,8 @@ def enable(box: Box, /, ssh_keys: str, decoy: bool, **wishes: Any) -> int:
         terminal.say_outside(f"{error}\nNothing was changed.", error=True)
     except (SwitchError, OSError) as error:
         terminal.say_outside(f"Not switched on, and all files are as they were: {error}", error=True)
+    except HalfBackError as error:
+        terminal.say_outside(f"Not switched on, and not all files are as they were: {error}", error=True)
     return REFUSED
 
 
@@ -107,8 +109,9 @@ def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
 
 
 def _errors(box: Box, here: System) -> str | None:
-    """What the doctor finds already, as far as it would shut somebody out or let somebody in."""
-    errors = [one for one in doctor.examine(here, box.request) if one.severity is Severity.ERROR]
+    """What the doctor finds already that would shut somebody out or let somebody in, and where it cannot tell."""
+    found = doctor.examine(here, box.request)
+    errors = [one for one in found if one.severity is Severity.ERROR or one.name == doctor.BROKE_OFF]
     if not errors:
         return None
     lines = [f"{one.name}: {one.what}\n  {one.why}\n  {one.fix}" for one in errors]
