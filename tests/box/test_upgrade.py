@@ -11,7 +11,7 @@ from pathlib import Path
 
 from debianbox import logins
 from debianbox.logins import PASSWORD, Person
-from debianbox.machine import Box
+from debianbox.machine import EVENT_LIMIT, Box
 from debianbox.packages import NEWER, newer_debs
 
 APT = "DEBIAN_FRONTEND=noninteractive apt-get --yes --no-install-recommends"
@@ -42,7 +42,7 @@ def test_no_valid_login_is_refused(suite: str, tmp_path: Path) -> None:
     with Box(logins.switched_layers(suite), binds=[f"{folder}:/newer"]) as box:
         waiting: Iterator[Person] = iter(people(box))
         daemon = box.run("systemctl show -P MainPID nas2fad").stdout
-        lock, upgraded, done = threading.Lock(), threading.Event(), []
+        lock, begun, upgraded, done = threading.Lock(), threading.Event(), threading.Event(), []
 
         def keep_logging_in() -> None:
             """One after the other, until two more each after the upgrade; StopIteration: it took too long."""
@@ -54,11 +54,11 @@ def test_no_valid_login_is_refused(suite: str, tmp_path: Path) -> None:
                 began = time.monotonic()
                 entered, shown = logins.ssh(box, person, person.phone.code())
                 done.append(Login(began, entered, shown, time.monotonic()))
+                begun.set()
 
         with ThreadPoolExecutor(AT_ONCE) as threads:
             running = [threads.submit(keep_logging_in) for _ in range(AT_ONCE)]
-            while not done:
-                time.sleep(0.01)
+            assert begun.wait(EVENT_LIMIT)
             began = time.monotonic()
             box.run(f"{APT} install /newer/*.deb")
             ended = time.monotonic()
