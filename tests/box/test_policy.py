@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pexpect
 import pytest
@@ -74,18 +75,6 @@ def sudo(box: Box, user: str, option: str = "") -> pexpect.spawn[str]:
     return box.terminal(f"sudo -k; sudo {option} true", user=user)
 
 
-def key_of_alice(box: Box, folder: pytest.TempPathFactory, name: str = "id") -> tuple[str, ...]:
-    """Options for ssh to use a fresh key that alice authorises, beside those that she has."""
-    path = f"/home/alice/.ssh/{name}"
-    box.run("mkdir -p -m 700 /home/alice/.ssh")
-    box.run(f"ssh-keygen -q -t ed25519 -N '' -f {path} && cat {path}.pub >> /home/alice/.ssh/authorized_keys")
-    box.run("chown -R alice: /home/alice/.ssh")
-    copy = folder.mktemp("key") / name
-    copy.touch(mode=0o600)
-    copy.write_text(box.read(path))
-    return ("-i", str(copy), "-o", "PreferredAuthentications=publickey,keyboard-interactive")
-
-
 def test_service_user_and_group_decide(box: Box, lan: Neighbour) -> None:
     for name in ("alice", "bob", "carol"):
         logins.enrol(box, name)
@@ -146,9 +135,9 @@ def test_network_decides_and_a_hop_over_the_box_does_not_count(box: Box, lan: Ne
 
 
 @pytest.mark.usefixtures("alice")
-def test_first_factor_decides(box: Box, lan: Neighbour, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_first_factor_decides(box: Box, lan: Neighbour, tmp_path: Path) -> None:
     """A key is enough in the office and nowhere else; a password never is."""
-    key = key_of_alice(box, tmp_path_factory)
+    key = logins.authorise(box, tmp_path, "-t ed25519")
     logins.add_guard(box)
     set_rules(
         box,
@@ -172,10 +161,10 @@ def exempt(box: Box, *options: str) -> str:
     return str(json.loads(box.run([*words, "--json"]).stdout)["id"])
 
 
-def test_a_backup_program_is_exempt(box: Box, lan: Neighbour, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_backup_program_is_exempt(box: Box, lan: Neighbour, tmp_path: Path) -> None:
     """From one network, by key or password, for its time; and every use is on record."""
     logins.enrol(box, "alice")
-    key = key_of_alice(box, tmp_path_factory)
+    key = logins.authorise(box, tmp_path, "-t ed25519")
     logins.add_guard(box)
     made = exempt(box, "--user", "alice", "--from", "10.99.0.0/24")
     batch = ("-o", "BatchMode=yes")
@@ -210,17 +199,17 @@ AuthenticationMethods publickey,keyboard-interactive:pam keyboard-interactive:pa
 """
 
 
-def test_an_exemption_for_one_key(box: Box, lan: Neighbour, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_an_exemption_for_one_key(box: Box, lan: Neighbour, tmp_path: Path) -> None:
     """Where sshd names the key: keyboard-interactive behind it. Another key of the same user changes nothing."""
     logins.enrol(box, "alice")
     logins.configure_sshd(box, KEY_THEN_PASSWORD)
-    key = key_of_alice(box, tmp_path_factory)
+    key = logins.authorise(box, tmp_path, "-t ed25519")
     fingerprint = box.run("ssh-keygen -lf /home/alice/.ssh/id.pub").stdout.split()[1]
     exempt(box, "--user", "alice", "--from", OFFICE, "--key", fingerprint)
     assert not is_asked(come(lan, "alice", OFFICE, *key))
     assert is_asked(come(lan, "alice", OFFICE))
     assert is_asked(come(lan, "alice", HOME, *key))
-    other = key_of_alice(box, tmp_path_factory, "other")  # what a user could do to be exempt
+    other = logins.authorise(box, tmp_path, "-t ed25519", name="other")  # what a user could do to be exempt
     assert is_asked(come(lan, "alice", OFFICE, *other))
 
 

@@ -175,20 +175,26 @@ def set_up(child: pexpect.spawn[str], name: str) -> Person:
     return person
 
 
-def authorise(box: Box, folder: Path, kind: str, *, signed: bool = False) -> tuple[str, ...]:
-    """Options for OpenSSH to use a new key of this kind, which alice accepts: itself, or for its certificate's sake."""
+def authorise(
+    box: Box, folder: Path, kind: str, *, name: str = "id", signed: bool = False
+) -> tuple[str, ...]:
+    """Options for OpenSSH to use a new key of this kind, which alice accepts: itself, or for its certificate's sake.
+
+    Keys of other names she goes on accepting.
+    """
     path = "/home/alice/.ssh"
-    box.run(f"mkdir -m 700 {path} && cd {path} && ssh-keygen -q {kind} -N '' -f id && cp id.pub authorized_keys")
+    box.run(f"mkdir -p -m 700 {path} && cd {path} && ssh-keygen -q {kind} -N '' -f {name}")
+    box.run(f"cat {path}/{name}.pub >> {path}/authorized_keys")
     if signed:
         box.run(
-            f"cd {path} && ssh-keygen -q {kind} -N '' -f ca && ssh-keygen -q -s ca -I alice-1 -n alice id.pub"
+            f"cd {path} && ssh-keygen -q {kind} -N '' -f ca && ssh-keygen -q -s ca -I alice-1 -n alice {name}.pub"
             ' && echo "cert-authority $(cat ca.pub)" > authorized_keys'
         )
     box.run(f"chown -R alice: {path}")
-    for name in ("id", "id-cert.pub") if signed else ("id",):
-        (folder / name).touch(mode=0o600)
-        (folder / name).write_text(box.read(f"{path}/{name}"))
-    return ("-i", str(folder / "id"), "-o", "PreferredAuthentications=publickey,keyboard-interactive")
+    for file in (name, f"{name}-cert.pub") if signed else (name,):
+        (folder / file).touch(mode=0o600)
+        (folder / file).write_text(box.read(f"{path}/{file}"))
+    return ("-i", str(folder / name), "-o", "PreferredAuthentications=publickey,keyboard-interactive")
 
 
 def ssh(box: Box, person: Person, code: str, *options: str) -> tuple[bool, str]:
