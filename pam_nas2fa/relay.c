@@ -24,6 +24,7 @@ static const struct {
 	{"deny",        {PAM_AUTH_ERR,         PAM_PERM_DENIED,  PAM_PERM_DENIED,  PAM_AUTH_ERR,         PAM_AUTH_ERR}},
 	{"locked",      {PAM_MAXTRIES,         PAM_PERM_DENIED,  PAM_PERM_DENIED,  PAM_AUTHINFO_UNAVAIL, PAM_AUTH_ERR}},
 	{"expired",     {PAM_ACCT_EXPIRED,     PAM_ACCT_EXPIRED, PAM_ACCT_EXPIRED, PAM_AUTHINFO_UNAVAIL, PAM_AUTH_ERR}},
+	{"hidden",      {PAM_AUTHINFO_UNAVAIL, PAM_AUTHINFO_UNAVAIL, PAM_AUTHINFO_UNAVAIL, PAM_AUTHINFO_UNAVAIL, PAM_AUTH_ERR}},
 	{"unavailable", {PAM_AUTHINFO_UNAVAIL, PAM_SYSTEM_ERR,   PAM_SYSTEM_ERR,   PAM_AUTHINFO_UNAVAIL, PAM_AUTH_ERR}},
 	{NULL,          {PAM_AUTH_ERR,         PAM_PERM_DENIED,  PAM_PERM_DENIED,  PAM_AUTHINFO_UNAVAIL, PAM_AUTH_ERR}},
 	/* clang-format on */
@@ -41,7 +42,10 @@ int relay_verdict(const struct call *c, const char *word) {
 	while (verdicts[i].word != NULL && strcmp(word, verdicts[i].word) != 0)
 		i++;
 	code = verdicts[i].code[c->phase];
-	return unproven(c) && (code == PAM_SUCCESS || code == PAM_IGNORE) ? relay_verdict(c, "deny") : code;
+	if ((unproven(c) && (code == PAM_SUCCESS || code == PAM_IGNORE)) ||
+	    (c->samba && c->phase != PHASE_AUTH && code == PAM_IGNORE)) /* the next line would decide alone */
+		return relay_verdict(c, "deny");
+	return code;
 }
 
 static void send_answer(struct call *c, char type, const char *answer, size_t len) {

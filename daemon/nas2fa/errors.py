@@ -30,6 +30,8 @@ class Reason(StrEnum):
     RULE = "RULE"  # a rule of nas2fa.toml asks no code, or refuses
     EXEMPT = "EXEMPT"  # an exemption asks no code (nas2fa exempt)
     TRUSTED = "TRUSTED"  # a good code at this address is not old yet (again_after)
+    GRANTED = "GRANTED"  # a code given elsewhere opened the file shares at this address
+    NO_GRANT = "NO_GRANT"  # none did: the password was right, and is not enough
     CHANGED = "CHANGED"  # reset, disabled or replaced while the prompt was open
     CLOCK = "CLOCK"  # local proof that the box's time went back
     FOREIGN_UID = "FOREIGN_UID"  # a peer that is not root spoke for somebody else

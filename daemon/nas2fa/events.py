@@ -81,5 +81,20 @@ class Event(Enum):
         "bd1ca127434841189146e512f7a5c534", LOG_NOTICE, "exemption {exemption} removed by uid {by}: {reason}"
     )
     FORGOTTEN = Kind("a07338af54ad4733b30550865e7bb84e", LOG_NOTICE, "trusted devices of {user} forgotten by uid {by}")
+    SHARES_OPENED = Kind(
+        "5c3aa634c9aa217132ba4b9bd223d71b",
+        LOG_NOTICE,
+        "file shares opened for {user} at {source} via {service} (attempt {attempt})",
+    )
+    SHARES_CLOSED = Kind(
+        "235b14019a94d3b0fb6793551cb55ccd",
+        LOG_NOTICE,
+        "file shares closed for {user} at {source} by uid {by}: {reason}",
+    )
+    SHARES_KNOCKED = Kind(
+        "ecc5de950622b6ec84383e7d15c04a86",
+        LOG_WARNING,
+        "right password of {user} from {source} via {service}, where {user} never was: {reason} (attempt {attempt})",
+    )
     REPAIRED = Kind("18080275c9e141ae95d15cc6e0b62e5c", LOG_WARNING, "repaired uid {uid} by uid {by}: {reason}")
     FLOOD = Kind("f3b9155ac4554cfab4e4e25ab215734a", LOG_WARNING, "not every attempt of uid {by} is recorded: {reason}")

@@ -32,6 +32,7 @@ class Rule:
     first: str = ""  # password | key: what was proved before
     origin: str = ""  # local | remote; `from` in the file
     again_after: int = 0  # seconds in which an address with a good code is not asked again; 0: each time
+    opens_smb: bool | None = None  # whether an ssh login with a code opens the file shares; None: as the option says
     number: int = 0  # its place in the file, from 1; 0 is the default when none fits
 
     def __str__(self) -> str:

@@ -86,5 +86,18 @@ class OffLoop:
     work: Callable[[], Any]
 
 
-Step: TypeAlias = Ask | Tell | Show | Durable | Cut | InGroups | PasswordVersion | OffLoop
+@dataclass(frozen=True, slots=True)
+class LiveSessions:
+    """The SMB sessions that are open now; is sent a list of them, None when that cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndSessions:
+    """End the SMB sessions of a user, from one address or (empty) all; is sent how many, None when it failed."""
+
+    uid: int
+    address: str = ""
+
+
+Step: TypeAlias = Ask | Tell | Show | Durable | Cut | InGroups | PasswordVersion | OffLoop | LiveSessions | EndSessions
 Reply: TypeAlias = Any  # what the step says it is sent

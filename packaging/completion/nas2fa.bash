@@ -14,17 +14,23 @@ _nas2fa_options() {
 	"user add") echo "--uri --from-file --armed --replace --json --help" ;;
 	"user invite") echo "--hours --json --help" ;;
 	"user reset") echo "--yes --help" ;;
+	"unlock smb") echo "--from --for --user --help" ;;
+	"grants list") echo "--user --json --help" ;;
+	"grants revoke") echo "--user --from --help" ;;
 	"exempt add") echo "--user --group --service --from --key --until --reason --json --help" ;;
-	status | health | "exempt list" | "system status" | "user list" | "user show") echo "--json --help" ;;
+	status | health | attempts | "exempt list" | "system status" | "user list" | "user show") echo "--json --help" ;;
 	*) echo "--help" ;;
 	esac
 }
 
 _nas2fa_words() {
 	case $1 in
-	nas2fa) echo "setup status test disable recovery-codes user system exempt explain repair health version" ;;
+	nas2fa) echo "setup status test disable recovery-codes user system exempt unlock attempts grants explain repair health version" ;;
 	system) echo "check confirm disable enable status" ;;
 	exempt) echo "add list remove" ;;
+	unlock) echo "smb" ;;
+	attempts) echo "approve" ;;
+	grants) echo "list revoke" ;;
 	user) echo "add forget-devices invite list rename reset show unlock" ;;
 	esac
 }
@@ -39,7 +45,7 @@ _nas2fa() {
 		-*) ;;
 		*) case $command in
 			nas2fa) command=$word ;;
-			user | system | exempt) command="$command $word" ;;
+			user | system | exempt | unlock | attempts | grants) command="$command $word" ;;
 			esac ;;
 		esac
 	done
@@ -47,7 +53,7 @@ _nas2fa() {
 	--root) compopt -o dirnames && return ;;
 	--from-file) compopt -o default && return ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$current") && return ;;
-	--invite | --label | --from | --uri | --hours | --limit | --confirm-within | --key | --until | --reason) return ;;
+	--invite | --label | --from | --uri | --hours | --limit | --confirm-within | --key | --until | --reason | --for) return ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$current") && return ;;
 	--ssh-keys) mapfile -t COMPREPLY < <(compgen -W "guard code password" -- "$current") && return ;;
 	--exempt) mapfile -t COMPREPLY < <(compgen -W "all none" -- "$current") && return ;;
@@ -58,7 +64,7 @@ _nas2fa() {
 		return
 	fi
 	case $command in
-	nas2fa | user | system | exempt) mapfile -t COMPREPLY < <(compgen -W "$(_nas2fa_words "$command")" -- "$current") ;;
+	nas2fa | user | system | exempt | unlock | attempts | grants) mapfile -t COMPREPLY < <(compgen -W "$(_nas2fa_words "$command")" -- "$current") ;;
 	status | test | disable | recovery-codes | repair | "user "*) mapfile -t COMPREPLY < <(compgen -u -- "$current") ;;
 	esac
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,24 +19,10 @@ from nas2fa.activation.system import System
 from nas2fa.cli import key_logins, tables, terminal
 from nas2fa.cli.advice import REFUSED
 from nas2fa.cli.box import Box, require_root
+from nas2fa.cli.spans import Span
 from nas2fa.shown import shown
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
 SHORTEST, LONGEST = 10, 24 * 3600  # seconds of a trial
-
-
-class Span(click.ParamType):
-    """A length of time such as 10m."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Seconds."""
-        match = re.fullmatch(r"(\d{1,5})([smh])", str(value))
-        seconds = int(match[1]) * _UNITS[match[2]] if match else 0
-        if not SHORTEST <= seconds <= LONGEST:
-            self.fail("a number with s, m or h behind it, from 10s to 24h, such as 10m", param, ctx)
-        return seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +38,9 @@ class Wishes:
 
 
 @click.command()
-@click.option("--confirm-within", type=Span(), default="10m", show_default=True, help="How long the trial lasts.")
+@click.option(
+    "--confirm-within", type=Span(SHORTEST, LONGEST), default="10m", show_default=True, help="How long the trial lasts."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
 @click.option("--ssh-keys", type=click.Choice([str(keys) for keys in Keys]), default="guard", show_default=True,

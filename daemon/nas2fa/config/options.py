@@ -32,6 +32,11 @@ class Config:
     display_managers: tuple[str, ...] = ("gdm-password", "gdm", "lightdm", "sddm", "xdm")
     console_ptys: bool = False
     invite_hours: int = 72  # hours an invite code is valid
+    smb_deny: str = "expired"  # expired | hidden: how a login to the shares without a grant is refused
+    smb_grant_idle: int = 1800  # seconds without a session after which a grant ends
+    smb_grant_max: int = 43_200  # seconds after which it ends in any case
+    smb_session_max: int = 0  # seconds after which a session that a grant let in is ended; 0: never
+    smb_opened_by_ssh: bool = True  # an ssh login with a code opens the shares at its address
     rule: tuple[Rule, ...] = ()  # who is asked for a code: the first that fits decides
 
 
@@ -49,6 +54,11 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "display_managers": strings,
     "console_ptys": one_of(False, True),
     "invite_hours": whole(1, 24 * 30),
+    "smb_deny": one_of("expired", "hidden"),
+    "smb_grant_idle": whole(1, 86_400),
+    "smb_grant_max": whole(1, 86_400),
+    "smb_session_max": whole(0, 7 * 86_400),
+    "smb_opened_by_ssh": one_of(False, True),
 }
 assert {"rule", *_OPTIONS} == {field.name for field in fields(Config)}
 

@@ -60,6 +60,7 @@ _KEYS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {  # key of the f
     "first": ("first", one_of("password", "key")),
     "from": ("origin", one_of("local", "remote")),
     "again_after": ("again_after", whole(0, AGAIN_MAX)),
+    "opens_smb": ("opens_smb", one_of(False, True)),
 }
 
 
@@ -93,8 +94,9 @@ def _rule(table: Mapping[str, Any], number: int, text: str, filename: str) -> Ru
     if "action" not in values:
         raise ConfigError(f"{where} has no action: 'code', 'skip' or 'deny'")
     rule = Rule(number=number, **values)
-    if rule.again_after and rule.action != "code":
-        raise ConfigError(f"{where}: again_after is for action = 'code'")
+    for key in ("again_after", "opens_smb"):
+        if getattr(rule, key) and rule.action != "code":
+            raise ConfigError(f"{where}: {key} is for action = 'code'")
     if rule.network and rule.origin == "local":
         raise ConfigError(f"{where} fits nobody: who is local comes from no network")
     return rule

@@ -105,6 +105,7 @@ _EXEMPTION = {
     "until": Arg(int, most=2**40),
     "reason": Arg(str, least=1, most=200),
 }
+_SOMEBODY = {"uid": Arg(int, None, most=UID_MAX)}  # None, for root: everybody
 _IMAGINED = _user(
     service=Arg(str, "sshd", least=1, most=64),
     rhost=Arg(str, ""),
@@ -145,6 +146,15 @@ _TABLE = (
     Verb("exempt.list", _ROOT),
     Verb("exempt.remove", _ROOT, {"id": Arg(str, least=1, most=16)}),
     Verb("imagine", _ROOT, _IMAGINED),
+    Verb(
+        "smb.unlock",
+        _ANYBODY,
+        _user(address=Arg(str, least=1, most=64), seconds=Arg(int, 0, most=7 * 86_400)),
+        fresh_code=True,
+    ),
+    Verb("smb.attempts", _ANYBODY, _SOMEBODY),
+    Verb("smb.grants", _ANYBODY, _SOMEBODY),
+    Verb("smb.revoke", _ANYBODY, _user(address=Arg(str, "", most=64))),
     Verb("explain", _ROOT, {"attempt": Arg(str, "", most=64), "limit": Arg(int, 20, least=1, most=1000)}),
     Verb("accepted", _ROOT, {"since": Arg(int, most=2**40)}),
     Verb(
@@ -192,7 +202,7 @@ def check_caller(verb: Verb, peer_uid: int, args: Mapping[str, Any]) -> None:
         return  # every verb of the table is open to root
     if not verb.callers & {Caller.OWN, Caller.OWN_WITH_TOKEN}:
         raise RequestError(Reason.FORBIDDEN, f"'{verb.name}' is for root")
-    if args["uid"] != peer_uid:
+    if args["uid"] != peer_uid:  # nor None, which is everybody
         raise RequestError(Reason.FORBIDDEN, "you may ask this for your own account only")
     for name, arg in verb.args.items():
         if arg.root_only and args[name] != arg.default:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, TypeVar
 
 from nas2fa.errors import Reason
+from nas2fa.login.grants import Terms
 from nas2fa.login.judgement import Outcome
 from nas2fa.login.lockout import Limits
 from nas2fa.login.protocol import Hello
@@ -27,6 +28,7 @@ class Rules:
     unenrolled: str
     console: Console = field(default_factory=Console)
     policy: tuple[Rule, ...] = ()  # the rules of nas2fa.toml, in their order
+    grants: Terms = field(default_factory=Terms)
 
 
 class World(Protocol):
@@ -84,6 +86,8 @@ class Attempt:
     trace: list[str] = field(default_factory=list)
     outcome: Outcome | None = None
     exemption: str = ""  # the id of the one that asked no code
+    opened: str = ""  # the address for which this login opened the file shares
+    new_place: bool = False  # a login to the file shares from where this user never was
 
     def note(self, line: str) -> None:
         """Add a line to the trace."""

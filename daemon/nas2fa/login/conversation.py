@@ -17,7 +17,9 @@ from nas2fa.login.attempt import Attempt, Flow, Verdict, World
 from nas2fa.login.judgement import Outcome, codes_per_try, judge
 from nas2fa.login.lockout import Lock, count_failure, count_refused, standing
 from nas2fa.login.policy import Action, Decision
+from nas2fa.login.sharing import is_sharing, opened_by_login, share
 from nas2fa.login.source import Source, source_of
+from nas2fa.rules import Rule
 from nas2fa.steps import Answer, Ask, Cut, Durable, Reply, Step, Tell
 from nas2fa.store.records import Credential, UserState
 
@@ -51,7 +53,7 @@ def _auth(attempt: Attempt, world: World) -> Flow:
         world.update(credential.uid, attempt.hello.user, _refused(attempt.source))
         return (yield from _refuse(attempt, "locked", lock.reason, lock.seconds))
     answer = yield from _ask(attempt, world)
-    verdict = yield from _answered(attempt, world, credential, answer)
+    verdict = yield from _answered(attempt, world, credential, answer, decision.rule)
     if verdict.word == "allow":
         yield from remember(attempt, world, decision.rule, answer.now.boot)
     return verdict
@@ -65,28 +67,18 @@ def _unasked(attempt: Attempt, decision: Decision, word: str) -> Flow:
     return (yield from _refuse(attempt, "deny", decision.reason))
 
 
-def _answered(attempt: Attempt, world: World, asked: Credential, answer: Answer) -> Flow:
+def _answered(attempt: Attempt, world: World, asked: Credential, answer: Answer, rule: Rule) -> Flow:
     missing = _no_answer(answer)
     if missing is Reason.ABORTED:  # nobody is there to be told
         return Verdict("deny", missing)
     if missing is not None:
         return (yield from _refuse(attempt, "deny", missing))
-    rules, text = world.rules(), str(answer.text)
-
-    def step(credential: Credential, state: UserState) -> tuple[UserState, Outcome]:
-        if (credential.authenticators, credential.recovery) != (asked.authenticators, asked.recovery):
-            return state, Outcome(Reason.CHANGED)
-        fault = world.recovery_fault(asked.uid) if credential.recovery and recovery.plain(text) else None
-        if fault is not None:
-            return state, Outcome(fault, unavailable=True)
-        return judge(credential, state, text, attempt.source, answer.now, world.floor, rules.limits)
-
     try:
-        outcome = world.update(asked.uid, attempt.hello.user, step)
+        outcome = world.update(asked.uid, attempt.hello.user, _judging(attempt, world, asked, answer, rule))
     except Exception:
         # Whatever broke, an answer was given: it counts as a wrong one, so that breaking things buys no free guess.
         codes = codes_per_try(asked)
-        state = count_failure(world.state(asked.uid), attempt.source, answer.now.boot, codes, rules.limits)
+        state = count_failure(world.state(asked.uid), attempt.source, answer.now.boot, codes, world.rules().limits)
         world.put(asked.uid, state)
         raise
     attempt.outcome = outcome
@@ -95,7 +87,29 @@ def _answered(attempt: Attempt, world: World, asked: Credential, answer: Answer)
         return (yield from _refuse_outcome(attempt, outcome))
     if outcome.durable and not (yield Durable(asked.uid)):
         return (yield from _refuse(attempt, "unavailable", Reason.WRITE_FAILED))
+    if outcome.durable:
+        world.update(asked.uid, attempt.hello.user, lambda c, s: (opened_by_login(attempt, world, rule, c, s), None))
     return Verdict("allow", Reason.OK)
+
+
+def _judging(
+    attempt: Attempt, world: World, asked: Credential, answer: Answer, rule: Rule
+) -> Callable[[Credential, UserState], tuple[UserState, Outcome]]:
+    """Judge the answer by what holds now, in one step that nothing comes between."""
+    limits, text = world.rules().limits, str(answer.text)
+
+    def step(credential: Credential, state: UserState) -> tuple[UserState, Outcome]:
+        if (credential.authenticators, credential.recovery) != (asked.authenticators, asked.recovery):
+            return state, Outcome(Reason.CHANGED)
+        fault = world.recovery_fault(asked.uid) if credential.recovery and recovery.plain(text) else None
+        if fault is not None:
+            return state, Outcome(fault, unavailable=True)
+        state, outcome = judge(credential, state, text, attempt.source, answer.now, world.floor, limits)
+        if outcome.reason is Reason.OK and not outcome.durable:
+            state = opened_by_login(attempt, world, rule, credential, state)
+        return state, outcome
+
+    return step
 
 
 def _guard(attempt: Attempt, world: World) -> Flow:
@@ -109,8 +123,9 @@ def _guard(attempt: Attempt, world: World) -> Flow:
 
 
 def _account(attempt: Attempt, world: World) -> Flow:
+    if is_sharing(attempt.hello, attempt.peer_is_root):
+        return (yield from share(attempt, world))
     return Verdict("ignore", Reason.OK)
-    yield  # makes this a generator like its siblings
 
 
 def _split(attempt: Attempt, world: World) -> Flow:

@@ -62,7 +62,7 @@ def spent_guesses(state: UserState, purse: str, boot: float) -> int:
 def count_failure(state: UserState, source: Source, boot: float, codes: int, limits: Limits) -> UserState:
     """One checked wrong try, `codes` being how many codes would have been accepted at that moment.
 
-    A lock, of whatever source, ends every trust of this user.
+    A lock, of whatever source, ends every trust and grant of this user.
     """
     tally = state.tallies.get(source.key, Tally())
     failures = (*(t for t in tally.failures if boot - t < limits.fail_interval), boot)
@@ -78,7 +78,7 @@ def count_failure(state: UserState, source: Source, boot: float, codes: int, lim
         guesses=(*(g for g in state.guesses if boot - g.at < DAY), guess),
         wrong_in_row=state.wrong_in_row + (source.purse == "remote"),
     )
-    return after if standing(after, source, boot, codes) is None else replace(after, trusts=())
+    return after if standing(after, source, boot, codes) is None else replace(after, trusts=(), grants=())
 
 
 def count_refused(state: UserState, source: Source) -> UserState:

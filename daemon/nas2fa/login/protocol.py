@@ -23,7 +23,7 @@ VERSION: Final = b"1"
 ASK_PASSWORD_VERSION: Final = b"k"
 
 PHASES: Final = frozenset({"auth", "account", "guard", "split", "decoy"})
-WORDS: Final = frozenset({"allow", "deny", "locked", "expired", "unavailable", "pass", "ignore"})
+WORDS: Final = frozenset({"allow", "deny", "locked", "expired", "unavailable", "pass", "ignore", "hidden"})
 
 
 @dataclass(frozen=True, slots=True)

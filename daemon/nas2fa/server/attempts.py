@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from nas2fa.errors import Reason
 from nas2fa.login.attempt import Attempt, Flow, Verdict, World
 from nas2fa.login.conversation import converse
 from nas2fa.login.protocol import Hello
+from nas2fa.login.sharing import is_sharing
 from nas2fa.login.source import CONSOLE, source_of
 from nas2fa.server.accepting import defect
 from nas2fa.shown import shown
@@ -30,12 +31,17 @@ KEPT_OWN: Final = 200  # attempts of programs that are not root, which drive no 
 FREE_MOST: Final = 30
 FREE_SECONDS: Final = 60.0
 
+# Clients of file shares log in again and again, refused or not: the same outcome is told once in a while.
+SAME_SECONDS: Final = 60.0
+SAME_MOST: Final = 1000  # outcomes that are remembered for it
+
 _EVENTS: Final = {
     "allow": audit.Event.ALLOWED,
     "pass": audit.Event.PASSED,
     "deny": audit.Event.DENIED,
     "locked": audit.Event.LOCKED,
     "expired": audit.Event.DENIED,
+    "hidden": audit.Event.DENIED,
     "unavailable": audit.Event.UNAVAILABLE,
 }
 
@@ -94,6 +100,7 @@ class Attempts:
         self._own: deque[Ended] = deque(maxlen=KEPT_OWN)
         self._free: deque[float] = deque(maxlen=FREE_MOST)  # CLOCK_BOOTTIME of the latest free records
         self._flooded = False
+        self._told: dict[tuple[int | None, str, str, str], float] = {}  # CLOCK_BOOTTIME of the last such record
 
     def run(self, hello: Hello, peer_is_root: bool) -> Flow:
         """The conversation for this hello, recorded however it ends."""
@@ -142,6 +149,8 @@ class Attempts:
             return  # an account phase with nothing to say: cron would fill the journal with it
         if attempt.hello.phase == "split" and verdict.word == "pass":
             return  # it only told where the code begins; whether one is asked is the auth phase's to say, in a moment
+        if is_sharing(attempt.hello, attempt.peer_is_root) and self._just_told(attempt, verdict):
+            return
         (self._ended if attempt.peer_is_root else self._own).append(Ended(attempt, verdict, int(time.time())))
         if not self._worth_a_record(attempt):
             return
@@ -161,15 +170,28 @@ class Attempts:
             exemption=attempt.exemption,
             trace="\n".join(attempt.trace),
         )
-        if verdict.word == "allow" and attempt.outcome is not None and attempt.outcome.factor == "recovery":
+        for more in _further(attempt, verdict):
             audit.emit(
-                audit.Event.RECOVERY_USED,
+                more,
                 attempt=attempt.id,
                 user=attempt.hello.user,
                 uid=attempt.hello.uid,
                 service=attempt.hello.service,
-                source=attempt.source.key,
+                source=attempt.opened or attempt.source.key,
+                reason=str(verdict.reason),
             )
+
+    def _just_told(self, attempt: Attempt, verdict: Verdict) -> bool:
+        """Whether this outcome of this user, source and service was recorded a moment ago; notes it if not."""
+        boot = attempt.began.boot
+        key = (attempt.hello.uid, attempt.source.key, attempt.hello.service, str(verdict.reason))
+        if boot - self._told.get(key, -SAME_SECONDS) < SAME_SECONDS:
+            return True
+        if len(self._told) >= SAME_MOST:
+            self._told = {k: at for k, at in self._told.items() if boot - at < SAME_SECONDS}
+        if len(self._told) < SAME_MOST:
+            self._told[key] = boot
+        return False
 
     def _worth_a_record(self, attempt: Attempt) -> bool:
         """False for a free attempt of a program that is not root when there were too many; the first of them is told.
@@ -188,6 +210,16 @@ class Attempts:
         self._free.append(boot)
         self._flooded = False
         return True
+
+
+def _further(attempt: Attempt, verdict: Verdict) -> Iterator[audit.Event]:
+    """What else an attempt did that has a record of its own."""
+    if verdict.word == "allow" and attempt.outcome is not None and attempt.outcome.factor == "recovery":
+        yield audit.Event.RECOVERY_USED
+    if verdict.word == "allow" and attempt.opened:
+        yield audit.Event.SHARES_OPENED
+    if verdict.reason is Reason.NO_GRANT and attempt.new_place:
+        yield audit.Event.SHARES_KNOCKED
 
 
 def new_id() -> str:

@@ -11,10 +11,11 @@ from typing import Any, Final
 from nas2fa.clock.now import now
 from nas2fa.control import codec, messages, verbs
 from nas2fa.errors import Nas2faError, ProtocolError, Reason, RequestError
+from nas2fa.server import smb_sessions
 from nas2fa.server.accepting import defect, receive, send
 from nas2fa.server.peers import Peer, Places, peer_of
 from nas2fa.server.verbs import VERBS, Desk
-from nas2fa.steps import Answer, Ask, Durable, OffLoop, Show, Tell
+from nas2fa.steps import Answer, Ask, Durable, EndSessions, LiveSessions, OffLoop, Show, Tell
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,10 @@ class Controls:
                 return await self._desk.world.durable(uid)
             case OffLoop(work):
                 return await self._desk.world.off_loop(work)
+            case LiveSessions():
+                return await smb_sessions.sessions(self._desk.world.smb_socket)
+            case EndSessions(uid, address):
+                return await smb_sessions.end(self._desk.world.smb_socket, uid, address)
         raise TypeError(f"no such step on the control socket: {type(step).__name__}")
 
     async def _answer(self, connection: socket.socket) -> Answer:

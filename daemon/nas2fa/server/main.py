@@ -25,6 +25,7 @@ from nas2fa.server.attempts import Attempts
 from nas2fa.server.controls import Controls
 from nas2fa.server.logins import Logins
 from nas2fa.server.sockets import AlreadyRunningError, listening
+from nas2fa.server.sweeping import Sweeper
 from nas2fa.server.verbs import Desk
 from nas2fa.server.world import StoreWorld
 from nas2fa.store.credentials import Credentials
@@ -112,6 +113,7 @@ class Daemon:
             for name in serve
         ]
         forever += [asyncio.create_task(world.write_behind()), asyncio.create_task(_watchdog())]
+        forever += [asyncio.create_task(Sweeper(world).run(), name="sweeper")]
         audit.emit(audit.Event.STARTED, reason=__version__)
         daemon.notify("READY=1")
         status = await self._until_stopped(forever)

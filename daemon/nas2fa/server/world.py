@@ -16,7 +16,9 @@ from nas2fa.config import Config
 from nas2fa.errors import Reason, StoreError
 from nas2fa.factors.totp import WINDOW
 from nas2fa.interfaces import own_addresses
+from nas2fa.login import grants
 from nas2fa.login.attempt import Rules
+from nas2fa.login.grants import Terms
 from nas2fa.login.lockout import Limits
 from nas2fa.login.source import Console
 from nas2fa.network import Own
@@ -24,7 +26,7 @@ from nas2fa.paths import Paths
 from nas2fa.server import trial
 from nas2fa.store.credentials import Credentials
 from nas2fa.store.exemptions import Exemptions
-from nas2fa.store.records import Authenticator, Credential, Exemption, Instant, UserState
+from nas2fa.store.records import EMPTY_STATE, Authenticator, Credential, Exemption, Instant, UserState
 from nas2fa.store.state import State
 
 BEHIND: Final = 0.1  # seconds for which the disk waits: a burst of logins is let in first, and only then written
@@ -46,12 +48,16 @@ class StoreWorld:
         self._wake = asyncio.Event()
         self._wake.set()  # what an earlier process left in /run alone
         self._waiting: set[int] = set()  # uids whose marks are to be written
+        self.smb_socket = paths.socket("smb")
+        self.lost: dict[tuple[int, str], None] = {}  # uid and address of grants whose sessions are to be ended
+        self.grants_lost = asyncio.Event()
 
     def rules(self) -> Rules:
         """The configuration of this moment, as the conversation needs it."""
         c = self.config
         limits = Limits(c.deny, c.fail_interval, c.unlock_time)
-        return Rules(limits, c.unenrolled, Console(c.display_managers, c.console_ptys), c.rule)
+        terms = Terms(c.smb_grant_idle, c.smb_grant_max, c.smb_deny == "hidden", c.smb_opened_by_ssh)
+        return Rules(limits, c.unenrolled, Console(c.display_managers, c.console_ptys), c.rule, terms)
 
     def exemptions(self) -> tuple[Exemption, ...]:
         """What root has exempted; none when the file cannot be read (`nas2fa health` says so)."""
@@ -89,7 +95,8 @@ class StoreWorld:
         return self.states.marks_fault(uid)
 
     def put(self, uid: int, state: UserState) -> None:
-        """Keep a state: memory and /run now, the disk behind the verdict."""
+        """Keep a state: memory and /run now, the disk behind the verdict. Who lost a grant loses its sessions."""
+        self._note_lost(uid, state)
         self.states.put(uid, state)
         self._wake.set()
 
@@ -117,6 +124,7 @@ class StoreWorld:
 
     def forget(self, uid: int) -> None:
         """Drop what happened to this user, but for used steps and codes."""
+        self._note_lost(uid, EMPTY_STATE)
         self.states.forget(uid)
         self._wake.set()
 
@@ -127,6 +135,11 @@ class StoreWorld:
     def mark_born(self, fingerprint: str) -> None:
         """Note that a secret was made just now."""
         self.states.mark_born(fingerprint)
+
+    def _note_lost(self, uid: int, after: UserState) -> None:
+        for address in grants.lost(self.states.get(uid), after, now().boot):
+            self.lost[uid, address] = None
+            self.grants_lost.set()
 
     async def durable(self, uid: int) -> bool:
         """Put this user's marks on disk now; False when the disk would not."""

@@ -8,7 +8,7 @@ written in turn: a write that a power cut tears leaves the other one.
            seq    the higher one is the newer slot
            owner  machine and boot that wrote it
            at     CLOCK_BOOTTIME of the writing, seconds: what the guesses' times are relative to
-           state  UserState without tallies
+           state  UserState without what ends with the boot
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _encode(marked: Marked) -> bytes:
         "seq": marked.seq,
         "owner": marked.owner,
         "at": round(marked.at, 3),
-        "state": statecodec.encode(marked.state, tallies=False),
+        "state": statecodec.encode(statecodec.lasting(marked.state)),
     }
     body = json.dumps(content, separators=(",", ":")).encode("ascii").ljust(SLOT - _PREFIX)
     if len(body) > SLOT - _PREFIX:
@@ -135,9 +135,9 @@ def _fit(marked: Marked, needed: UserState) -> bytes:
 
 
 def _own_marks(state: UserState, needed: UserState) -> UserState:
-    """Without what only the disk knew: secrets and recovery codes of long ago."""
+    """Without what only the disk knew, secrets and recovery codes of long ago, and without the places."""
     used = {key: step for key, step in state.used.items() if key in needed.used}
-    return replace(state, used=MappingProxyType(used), spent=needed.spent)
+    return replace(state, used=MappingProxyType(used), spent=needed.spent, places=())
 
 
 def _coalesced(state: UserState) -> list[UserState]:

@@ -16,6 +16,7 @@ SECRET_MIN = 10  # bytes; shorter keys are refused on import (RFC 4226 R6 asks f
 SECRET_NEW = 20  # bytes, for a key made here: RFC 4226 section 4 R6 recommends 160 bits
 SECRET_MAX = 128  # bytes; the block size of SHA-512
 LABEL_MAX = 64  # characters
+PLACES_MAX = 16  # sources that are remembered of one user; the oldest gives way
 
 
 class Secret:
@@ -144,6 +145,27 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """Leave to open the file shares from one address, bought by a code (login/grants.py). CLOCK_BOOTTIME seconds."""
+
+    address: str
+    began: float
+    until: float
+    seen: float  # the last login that it let in, or the last moment at which a session of it was open
+    factors: str  # what the code was checked against, see `factors`
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """Logins to the file shares with a right password that had no grant. CLOCK_BOOTTIME seconds."""
+
+    address: str
+    first: float
+    last: float
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Exemption:
     """Root's word that no code is asked of somebody in one network, at one service, until a day (login/policy.py)."""
 
@@ -161,7 +183,7 @@ class Exemption:
 
 @dataclass(frozen=True, slots=True)
 class UserState:
-    """What happened to one user since. All but `tallies` and `trusts` is also kept on disk (store/marks.py)."""
+    """What happened to one user since. What has no time of this boot in it is also kept on disk (store/marks.py)."""
 
     used: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # fingerprint -> last accepted step
     tallies: Mapping[str, Tally] = field(default_factory=lambda: MappingProxyType({}))  # source -> Tally
@@ -170,6 +192,9 @@ class UserState:
     spent: frozenset[str] = frozenset()  # `<set_id>:<index>` of used recovery codes
     last_ok: int = 0  # unix seconds of the last accepted code
     trusts: tuple[Trust, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    knocks: tuple[Knock, ...] = ()
+    places: tuple[str, ...] = ()  # sources of right passwords to the file shares and of codes, the latest last
     version: int = 0
 
 

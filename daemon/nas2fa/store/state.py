@@ -106,6 +106,10 @@ class State:
             self._settled.add(uid)
         return state
 
+    def known(self) -> dict[int, UserState]:
+        """Everybody's state that is in memory: of all to whom something happened in this boot."""
+        return dict(self._users)
+
     def marks_fault(self, uid: int) -> Reason | None:
         """Why the used recovery codes of `uid` are not known; None when they are. None of them may then be accepted."""
         self.get(uid)
@@ -124,8 +128,8 @@ class State:
         """
         before = self._users.get(uid)
         self._users[uid] = state
-        if before is None or replace(before, tallies=state.tallies, trusts=state.trusts) != state:
-            self._dirty.add(uid)  # these alone wake no disk: tries at a lock would keep it busy
+        if before is None or statecodec.lasting(before) != statecodec.lasting(state):
+            self._dirty.add(uid)  # the rest alone wakes no disk: tries at a lock would keep it busy
         self._unwritten.add(uid)
         try:
             for each in tuple(self._unwritten):
@@ -178,7 +182,7 @@ class State:
             if each.life.owner == self._life.owner:
                 self._users[uid] = each.state
             else:
-                self._users[uid] = replace(each.state, tallies=EMPTY_STATE.tallies, guesses=(), trusts=())
+                self._users[uid] = replace(statecodec.lasting(each.state), guesses=())
             if each.life == self._life:
                 self._settled.add(uid)
 

@@ -7,34 +7,39 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from nas2fa.store.codec import MalformedError, fields, whole
-from nas2fa.store.records import Guess, Tally, Trust, UserState
+from nas2fa.store.records import EMPTY_STATE, PLACES_MAX, Grant, Guess, Knock, Tally, Trust, UserState
 
-_STATE = frozenset({"used", "tallies", "guesses", "wrong_in_row", "spent", "last_ok", "version", "trusts"})
+_LATER: Mapping[str, object] = {"trusts": [], "grants": [], "knocks": [], "places": []}  # a state of before has none
+_STATE = frozenset({"used", "tallies", "guesses", "wrong_in_row", "spent", "last_ok", "version", *_LATER})
 _NAME_MAX = 512  # characters of a source, a fingerprint or a spent mark
 
 
-def encode(state: UserState, *, tallies: bool = True) -> dict[str, object]:
-    """Plain JSON values; the marks leave tallies and trusts out, which end with the boot."""
+def lasting(state: UserState) -> UserState:
+    """The state without what ends with the boot, by whose clock it is told; guesses are moved over, see rebase."""
+    return replace(state, tallies=EMPTY_STATE.tallies, trusts=(), grants=(), knocks=())
+
+
+def encode(state: UserState) -> dict[str, object]:
+    """Plain JSON values."""
     return {
         "used": dict(state.used),
-        "tallies": {k: [list(t.failures), t.refused, t.locked_until] for k, t in state.tallies.items()}
-        if tallies
-        else {},
+        "tallies": {k: [list(t.failures), t.refused, t.locked_until] for k, t in state.tallies.items()},
         "guesses": [[g.at, g.cost, g.purse] for g in state.guesses],
         "wrong_in_row": state.wrong_in_row,
         "spent": sorted(state.spent),
         "last_ok": state.last_ok,
         "version": state.version,
-        "trusts": [
-            [t.services, t.address, t.began, t.until, t.password, t.factors] for t in (state.trusts if tallies else ())
-        ],
+        "trusts": [[t.services, t.address, t.began, t.until, t.password, t.factors] for t in state.trusts],
+        "grants": [[g.address, g.began, g.until, g.seen, g.factors] for g in state.grants],
+        "knocks": [[k.address, k.first, k.last, k.count] for k in state.knocks],
+        "places": list(state.places),
     }
 
 
 def decode(found: object) -> UserState:
     """MalformedError when `found` is not what `encode` makes."""
     if isinstance(found, dict):
-        found = {"trusts": [], **found}  # a state of before there were any
+        found = {**_LATER, **found}
     has = fields(found, _STATE, "state")
     return UserState(
         used=MappingProxyType(_used(has["used"])),
@@ -45,6 +50,9 @@ def decode(found: object) -> UserState:
         last_ok=whole(has, "last_ok"),
         version=whole(has, "version"),
         trusts=tuple([_trust(entry) for entry in _list(has["trusts"])]),
+        grants=tuple([_grant(entry) for entry in _list(has["grants"])]),
+        knocks=tuple([_knock(entry) for entry in _list(has["knocks"])]),
+        places=tuple([_name(entry) for entry in _list(has["places"])]),
     )
 
 
@@ -59,6 +67,7 @@ def merge(kept: UserState, other: UserState) -> UserState:
         spent=kept.spent | other.spent,
         wrong_in_row=max(kept.wrong_in_row, other.wrong_in_row),
         last_ok=max(kept.last_ok, other.last_ok),
+        places=tuple(dict.fromkeys((*other.places, *kept.places)))[-PLACES_MAX:],
         version=max(kept.version, other.version),
     )
 
@@ -91,6 +100,16 @@ def _guess(found: object) -> Guess:
 def _trust(found: object) -> Trust:
     services, address, began, until, password, factors = _row(found, 6)
     return Trust(_name(services), _name(address), seconds(began), seconds(until), _name(password), _name(factors))
+
+
+def _grant(found: object) -> Grant:
+    address, began, until, seen, factors = _row(found, 5)
+    return Grant(_name(address), seconds(began), seconds(until), seconds(seen), _name(factors))
+
+
+def _knock(found: object) -> Knock:
+    address, first, last, count = _row(found, 4)
+    return Knock(_name(address), seconds(first), seconds(last), whole({"count": count}, "count"))
 
 
 def _row(found: object, length: int) -> list[object]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from nas2fa.server.peers import Peer
-from nas2fa.server.verbs import box, exempting, own, users
+from nas2fa.server.verbs import box, exempting, own, sharing, users
 from nas2fa.server.verbs.desk import Act, Args, Desk
 
 __all__ = ["VERBS", "Desk"]
@@ -30,6 +30,10 @@ VERBS: Final[Mapping[str, Callable[[Desk, Peer, Args], Act | dict[str, Any]]]] =
     "exempt.list": exempting.listing,
     "exempt.remove": exempting.remove,
     "imagine": exempting.imagine,
+    "smb.unlock": sharing.unlock,
+    "smb.attempts": sharing.attempts,
+    "smb.grants": sharing.listing,
+    "smb.revoke": sharing.revoke,
     "explain": box.explain,
     "accepted": box.accepted,
     "repair": box.repair,

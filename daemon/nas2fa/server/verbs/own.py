@@ -64,7 +64,7 @@ def set_up(desk: Desk, peer: Peer, args: Args) -> Act:
 
 def disable(desk: Desk, peer: Peer, args: Args) -> Act:
     """Switch the second step off, with a fresh code."""
-    user = yield from _fresh_code(desk, peer, args)
+    user, _ = yield from fresh_code(desk, peer, args)
     done = yield from setup.disable(desk.world, args["uid"])
     audit.emit(audit.Event.DISABLED, user=user, uid=args["uid"], by=peer.uid)
     return done
@@ -72,7 +72,7 @@ def disable(desk: Desk, peer: Peer, args: Args) -> Act:
 
 def recovery_codes(desk: Desk, peer: Peer, args: Args) -> Act:
     """A new set, with a fresh code."""
-    user = yield from _fresh_code(desk, peer, args)
+    user, _ = yield from fresh_code(desk, peer, args)
 
     def saved() -> None:
         audit.emit(audit.Event.RECOVERY_NEW, user=user, uid=args["uid"], by=peer.uid)
@@ -114,11 +114,11 @@ def _answering(flow: Flow, groups: str) -> Generator[Any, Any, Verdict]:
         flow.close()
 
 
-def _fresh_code(desk: Desk, peer: Peer, args: Args) -> Generator[Any, Any, str]:
-    """A code typed in this very request; returns the canonical name. No exemption stands in for it."""
-    verdict, _ = yield from _converse(desk, peer, args, OWN_SERVICE, "")
+def fresh_code(desk: Desk, peer: Peer, args: Args) -> Generator[Any, Any, tuple[str, str]]:
+    """A code typed in this very request; returns name and attempt. No exemption stands in for it."""
+    verdict, attempt = yield from _converse(desk, peer, args, OWN_SERVICE, "")
     if verdict.word == "pass":
         raise RequestError(Reason.NOT_ENROLLED, "Two-step verification is not set up.")
     if verdict.word != "allow":
         raise RequestError(Reason.REFUSED, "Nothing was changed.")
-    return str(args["user"]) if peer.is_root else desk.world.load(args["uid"], None).user
+    return (str(args["user"]) if peer.is_root else desk.world.load(args["uid"], None).user), attempt

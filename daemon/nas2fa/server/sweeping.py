@@ -1,0 +1,79 @@
+"""Looks at the open SMB sessions while there are grants: who is still there keeps the grant, who lost it is cut off."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+from nas2fa import audit
+from nas2fa.clock.now import now
+from nas2fa.login import grants
+from nas2fa.server import smb_sessions
+from nas2fa.server.smb_sessions import Session
+from nas2fa.server.world import StoreWorld
+
+PAUSE_MOST: Final = 300.0  # seconds between two looks
+
+
+class Sweeper:
+    """One task of nas2fad. It runs no program: nas2fa-smb@ does, behind its socket."""
+
+    def __init__(self, world: StoreWorld) -> None:
+        self._world = world
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._pause()):
+                    await self._world.grants_lost.wait()
+            await self._end_lost()
+            await self._sweep()
+
+    def _pause(self) -> float:
+        """Three looks in the time that a grant may be idle."""
+        return min(PAUSE_MOST, max(1.0, self._world.config.smb_grant_idle / 3))
+
+    async def _end_lost(self) -> None:
+        """Cut off the sessions of grants that a lock, a reset or a revocation took away."""
+        self._world.grants_lost.clear()
+        while self._world.lost:
+            uid, address = self._world.lost.popitem()[0]
+            await self._end(uid, address, "the grant is gone")
+
+    async def _sweep(self) -> None:
+        granted = [uid for uid, state in self._world.states.known().items() if state.grants]
+        if not granted:
+            return
+        used = any(g.seen > g.began for uid in granted for g in self._world.state(uid).grants)
+        # Nobody has come in by a grant yet: no session to look for, and on a box without Samba none ever.
+        live: Sequence[Session] | None = await smb_sessions.sessions(self._world.smb_socket) if used else ()
+        open_at: defaultdict[int, set[str]] = defaultdict(set)
+        for session in live or ():
+            open_at[session.uid].add(session.address)
+        terms, boot = self._world.rules().grants, now().boot
+        for uid in granted:
+            before = self._world.state(uid)
+            after = grants.swept(before, None if live is None else open_at[uid], terms, boot)
+            if after != before:
+                self._world.put(uid, after)
+        await self._end_long_ones(live or ())
+
+    async def _end_long_ones(self, live: Sequence[Session]) -> None:
+        """`smb_session_max`: a session that a grant let in is ended after so long; its client may come back by one."""
+        most, wall = self._world.config.smb_session_max, now().wall
+        if not most:
+            return
+        old = {(s.uid, s.address) for s in live if wall - s.began > most}
+        for uid, address in sorted(old):
+            if any(g.address == address for g in self._world.state(uid).grants):
+                await self._end(uid, address, "longer than smb_session_max")
+
+    async def _end(self, uid: int, address: str, why: str) -> None:
+        ended = await smb_sessions.end(self._world.smb_socket, uid, address)
+        if ended != 0:
+            told = "sessions could not be ended" if ended is None else f"{ended} sessions ended"
+            audit.emit(audit.Event.SHARES_CLOSED, uid=uid, source=address, by=0, reason=f"{why}, {told}")
