@@ -41,6 +41,11 @@ _PROFTPD_HOOK = (
     f'--download-only -o Dir::Cache::archives="$1{PROFTPD}" install proftpd-core'
 )
 
+# The file server, and its own client. A domain's programs are not needed.
+_SAMBA_PACKAGES = ("samba", "samba-common-bin", "smbclient")
+# nmbd, which looks names up, holds up the boot of a machine that has no network.
+_SAMBA_HOOK = 'rm -f "$1/etc/systemd/system/multi-user.target.wants/nmbd.service"'
+
 # The build dependencies of packaging/debian/control, and lintian of the same suite.
 _BUILD_PACKAGES = (
     "build-essential", "debhelper", "dh-python", "dh-sequence-python3", "pybuild-plugin-pyproject",
@@ -76,6 +81,11 @@ def box_recipe(suite: str) -> Recipe:
 def doors_recipe(suite: str) -> Recipe:
     """As box_recipe, with every service and client that the table of doors calls."""
     return Recipe(suite, "minbase", (*_BOX_PACKAGES, *_DOOR_PACKAGES), _PROFTPD_HOOK)
+
+
+def samba_recipe(suite: str) -> Recipe:
+    """As box_recipe, with a file server."""
+    return Recipe(suite, "minbase", (*_BOX_PACKAGES, *_SAMBA_PACKAGES), _SAMBA_HOOK)
 
 
 def fail2ban_recipe(suite: str) -> Recipe:

@@ -1,0 +1,108 @@
+"""A box with a file server, and people whose password opens it; smbclient, from any machine of debianbox.lan."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from . import lan
+from .layers import installed, layer
+from .logins import PASSWORD, SSHD_LOAD, USERS, allow_early_codes, configure_sshd, enable
+from .machine import Box
+from .roots import samba_recipe
+
+PEOPLE = tuple(f"person{number:02}" for number in range(60))
+"""For boxes that many tests share, one or two for each: an account's grants and codes are then that test's alone."""
+BACKUP = "backup-nas"
+"""An account without a person: a program that no one can ask for a code."""
+
+SHARE, OTHER_SHARE, GUEST_SHARE = "files", "more", "open"
+"""The last one lets in anybody whom Samba takes for a guest."""
+SMB_CONF = "/etc/samba/smb.conf"
+
+OK = "NT_STATUS_OK"
+NEEDS_CODE = "NT_STATUS_ACCOUNT_EXPIRED"
+"""A right password, and no grant."""
+WRONG_PASSWORD = "NT_STATUS_LOGON_FAILURE"
+DENIED = "NT_STATUS_ACCESS_DENIED"
+NO_DAEMON = "NT_STATUS_UNSUCCESSFUL"
+
+_SHARES = f"""
+[{SHARE}]
+   path = /srv/{SHARE}
+   read only = no
+[{OTHER_SHARE}]
+   path = /srv/{OTHER_SHARE}
+   read only = no
+[{GUEST_SHARE}]
+   path = /srv/{GUEST_SHARE}
+   read only = no
+   guest ok = yes
+"""
+
+_STACK = "/etc/pam.d/samba"
+_LINES = """\
+# nas2fa BEGIN
+account requisite pam_nas2fa.so
+# nas2fa END
+"""
+
+
+def plain_samba_layers(suite: str) -> list[Path]:
+    """A box with Debian's Samba, three shares and people with a password for it; not switched on, for enable()."""
+    return layer(f"samba-plain-{suite}", installed(suite, samba_recipe(suite)), _own_text(), _prepare)
+
+
+def samba_layers(suite: str) -> list[Path]:
+    """The same, switched on by `nas2fa system enable`; a login to Samba asks nas2fad as well."""
+    return layer(f"samba-{suite}", plain_samba_layers(suite), _own_text(), _switch_on)
+
+
+def _own_text() -> bytes:
+    return Path(__file__).read_bytes() + Path(__file__).with_name("logins.py").read_bytes()
+
+
+def _prepare(box: Box) -> None:
+    everybody = (*USERS, *PEOPLE, BACKUP)
+    box.run(["newusers"], stdin="".join(f"{name}:{PASSWORD}::::/home/{name}:/bin/bash\n" for name in everybody))
+    for name in everybody:
+        set_password(box, name, PASSWORD)
+    box.write(SMB_CONF, box.read(SMB_CONF) + _SHARES)
+    for share in (SHARE, OTHER_SHARE, GUEST_SHARE):
+        box.run(f"mkdir -m 1777 /srv/{share} && echo of {share} > /srv/{share}/file")
+    box.run("systemctl restart smbd")
+    box.write("/etc/sudoers.d/alice", "alice ALL=(ALL) ALL\n", mode=0o440)
+    allow_early_codes(box)
+    configure_sshd(box, SSHD_LOAD)
+
+
+def _switch_on(box: Box) -> None:
+    enable(box)
+    text = box.read(_STACK)
+    anchor = "@include common-account\n"
+    assert anchor in text
+    box.write(_STACK, text.replace(anchor, _LINES + anchor))
+
+
+def set_password(box: Box, name: str, password: str) -> None:
+    """Set the password that Samba knows of this user; the one of the box stays."""
+    box.run(["smbpasswd", "-a", "-s", name], stdin=f"{password}\n{password}\n")
+
+
+def visit(
+    box: Box, name: str, password: str = PASSWORD, *options: str, source: str = lan.NEIGHBOUR, share: str = SHARE
+) -> str:
+    """One login by smbclient from that address, and a look at the share: what Samba said, as NT_STATUS_….
+
+    `options` are smbclient's, for instance "-m", "SMB2_02" or "--client-protection=encrypt". lan.attach() comes first.
+    """
+    host = lan.BOX6 if ":" in source else lan.BOX
+    network = lan.namespace_of(source)
+    login = f"--user={name}%{password}"
+    command = ["smbclient", f"//{host}/{share}", login, "--command=ls", *options]
+    done = box.run(["nsenter", f"--net={network}", "--", *command] if network else command, check=False)
+    said = re.findall(r"NT_STATUS_\w+", done.stdout + done.stderr)
+    if done.returncode == 0 and not said:
+        return OK
+    assert said, done.stdout + done.stderr
+    return str(said[0])
