@@ -84,12 +84,12 @@ class Event(Enum):
     SHARES_OPENED = Kind(
         "5c3aa634c9aa217132ba4b9bd223d71b",
         LOG_NOTICE,
-        "file shares opened for {user} at {source} via {service} (attempt {attempt})",
+        "file shares opened for {user} from {source} via {service} (attempt {attempt})",
     )
     SHARES_CLOSED = Kind(
         "235b14019a94d3b0fb6793551cb55ccd",
         LOG_NOTICE,
-        "file shares closed for {user} at {source} by uid {by}: {reason}",
+        "file shares closed for {user} from {source} by uid {by}: {reason}",
     )
     SHARES_KNOCKED = Kind(
         "ecc5de950622b6ec84383e7d15c04a86",

@@ -84,6 +84,16 @@ class Running:
                 if "done" in message or "error" in message:
                     return message
 
+    def rows(self, verb: str, **args: object) -> list[dict]:
+        """One request for a list, all its pages."""
+        with self.control() as link:
+            link.send(codec.encode({"v": 1, "verb": verb, "args": args}))
+            found: list[dict] = []
+            while "rows" in (message := codec.decode(link.recv(codec.PACKET_MAX))):
+                found += message["rows"]
+            assert message == {"done": {"total": len(found)}}
+            return found
+
     def add(self, uid: int, user: str, key: str = KEY) -> None:
         """Import an armed authenticator."""
         done = self.ask("user.add", uid=uid, user=user, uri=f"otpauth://totp/x?secret={key}", armed=True)

@@ -24,16 +24,6 @@ def word(daemon: Running, hello: Hello = ALICE) -> str:
     return daemon.login(hello, None)[0]
 
 
-def rows(daemon: Running, verb: str) -> list[dict]:
-    with daemon.control() as link:
-        link.send(codec.encode({"v": 1, "verb": verb, "args": {}}))
-        found: list[dict] = []
-        while "rows" in (message := codec.decode(link.recv(codec.PACKET_MAX))):
-            found += message["rows"]
-        assert message == {"done": {"total": len(found)}}
-        return found
-
-
 def imagined(daemon: Running, **args) -> dict:
     return daemon.ask("imagine", uid=1000, user="alice", **args)["done"]
 
@@ -47,7 +37,7 @@ def test_an_exemption_from_its_making_to_its_end(daemon: Running) -> None:
     assert word(daemon, replace(ALICE, rhost="198.51.100.7")) == "deny"
     assert word(daemon, replace(ALICE, service="su", rhost="")) == "deny"
     assert daemon.login(replace(ALICE, rhost="127.0.0.1"), b"R" + code().encode())[0] == "allow"
-    assert [row["id"] for row in rows(daemon, "exempt.list")] == [made["id"]]
+    assert [row["id"] for row in daemon.rows("exempt.list")] == [made["id"]]
     decision = imagined(daemon, rhost="192.0.2.9")
     assert (decision["action"], decision["exemption"]) == ("skip", made["id"])
     assert imagined(daemon, rhost="198.51.100.7")["action"] == "code"

@@ -17,6 +17,8 @@ MEANING = {
     "code": "A code is asked.",
     "skip": "No code is asked; what else the login needs stays.",
     "deny": "The login is refused.",
+    "GRANTED": "Let in: a code has opened the file shares to this user at this address.",
+    "NO_GRANT": "Refused: no code has opened the file shares to this user at this address.",
 }
 
 
@@ -26,7 +28,7 @@ def imagine(box: Box, words: Sequence[str], as_json: bool) -> None:
     if as_json:
         tables.print_json(found)
         return
-    terminal.say(f"{MEANING.get(found['action'], '?')} ({shown(found['reason'])})")
+    terminal.say(f"{MEANING.get(found['reason']) or MEANING.get(found['action'], '?')} ({shown(found['reason'])})")
     terminal.say(f"Because: {shown(found['why'], terminal.TEXT_MAX)}")
     terminal.say()
     for line in found["trace"]:

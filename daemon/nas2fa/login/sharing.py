@@ -9,13 +9,13 @@ from typing import Final
 
 from nas2fa.errors import Reason
 from nas2fa.login import grants
-from nas2fa.login.admission import admission
+from nas2fa.login.admission import admission, loaded
 from nas2fa.login.attempt import Attempt, Flow, Verdict, World
 from nas2fa.login.policy import Action
 from nas2fa.login.protocol import Hello
-from nas2fa.network import Own, place_of
+from nas2fa.network import Own, literal, place_of
 from nas2fa.rules import Rule, canonical
-from nas2fa.store.records import Credential, UserState
+from nas2fa.store.records import Credential, Grant, UserState
 
 STEP_UP: Final = "nas2fa-share"  # the service by which one share asks for a grant (nas2fa-share(8))
 SERVICES: Final = frozenset({"samba", STEP_UP})
@@ -33,23 +33,31 @@ def share(attempt: Attempt, world: World) -> Flow:
     attempt.exemption = decision.exemption
     if decision.action is not Action.CODE:
         return Verdict("allow" if decision.action is Action.SKIP else "deny", decision.reason)
-    hello, boot, terms = attempt.hello, attempt.began.boot, world.rules().grants
-    place = place_of(hello.rhost, world.own())
+    hello, boot, source = attempt.hello, attempt.began.boot, attempt.source.key
+    grant, address = grant_of(attempt, world), literal(hello.rhost)
     assert hello.uid is not None  # protocol.decode: only a decoy has none
-    attempt.new_place = attempt.source.key not in world.state(hello.uid).places
+    attempt.new_place = source not in world.state(hello.uid).places
 
-    def step(credential: Credential, state: UserState) -> tuple[UserState, bool]:
-        state = grants.been_there(state, attempt.source.key)
-        grant = grants.standing(state, credential, place, terms, boot)
+    def step(_: Credential, state: UserState) -> tuple[UserState, None]:
+        state = grants.been_there(state, source)
         if grant is not None:
-            return grants.used(state, grant, boot), True
-        return (state if place.address is None else grants.knocked(state, str(place.address), boot)), False
+            return grants.used(state, grant, boot), None
+        return (state if address is None else grants.knocked(state, str(address), boot)), None
 
-    if world.update(hello.uid, hello.user, step):
-        attempt.note(f"grant: this user and {place.address}")
+    world.update(hello.uid, hello.user, step)
+    if grant is not None:
         return Verdict("allow", Reason.GRANTED)
-    attempt.note(f"grant: none for {place.address or 'a name'}{f' ({place.doubt})' if place.doubt else ''}")
-    return Verdict("hidden" if terms.hidden else "expired", Reason.NO_GRANT)
+    return Verdict("hidden" if world.rules().grants.hidden else "expired", Reason.NO_GRANT)
+
+
+def grant_of(attempt: Attempt, world: World) -> Grant | None:
+    """The grant by which this login is let in. StoreError."""
+    place = place_of(attempt.hello.rhost, world.own())
+    credential = loaded(attempt, world)
+    found = grants.standing(world.state(credential.uid), credential, place, world.rules().grants, attempt.began.boot)
+    doubt = f" ({place.doubt})" if place.doubt else ""
+    attempt.note(f"grant: {'this user and' if found else 'none for'} {place.address or 'a name'}{doubt}")
+    return found
 
 
 def opened_by_login(attempt: Attempt, world: World, rule: Rule, credential: Credential, state: UserState) -> UserState:

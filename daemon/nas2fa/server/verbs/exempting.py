@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from nas2fa import audit
@@ -11,9 +12,11 @@ from nas2fa.enrolment import exempting
 from nas2fa.errors import Reason, RequestError
 from nas2fa.login.admission import admission
 from nas2fa.login.attempt import Attempt
-from nas2fa.login.policy import Decision
+from nas2fa.login.policy import Action, Decision
 from nas2fa.login.protocol import Hello
+from nas2fa.login.sharing import SERVICES, grant_of, is_sharing
 from nas2fa.login.source import source_of
+from nas2fa.rules import canonical
 from nas2fa.server import views
 from nas2fa.server.peers import Peer
 from nas2fa.server.verbs.desk import Act, Args, Desk
@@ -55,10 +58,14 @@ def imagine(desk: Desk, peer: Peer, args: Args) -> dict[str, Any]:
     """What policy would decide about a login, and why. Nothing is asked, used up or recorded."""
     key = frozenset({args["key"]}) if args["key"] else frozenset()
     first = "publickey " if args["first"] == "key" or key else ""
-    hello = Hello("auth", args["service"], args["uid"], args["user"], args["rhost"], args["tty"], "", first)
+    phase = "account" if canonical(args["service"]) in SERVICES else "auth"
+    hello = Hello(phase, args["service"], args["uid"], args["user"], args["rhost"], args["tty"], "", first)
     attempt = Attempt("imagined", hello, True, now())
     attempt.source = source_of(hello, True, desk.world.rules().console)
     decision = _imagined(desk, attempt, key, frozenset(args["groups"].split(":")))
+    if decision.action is Action.CODE and is_sharing(hello, True):
+        reason = Reason.GRANTED if grant_of(attempt, desk.world) else Reason.NO_GRANT
+        decision = replace(decision, reason=reason)
     return {
         "action": str(decision.action),
         "reason": str(decision.reason),
@@ -71,7 +78,7 @@ def imagine(desk: Desk, peer: Peer, args: Args) -> dict[str, Any]:
 
 
 def _imagined(desk: Desk, attempt: Attempt, keys: frozenset[str], groups: frozenset[str]) -> Decision:
-    flow = admission(attempt, desk.world, keys=keys)
+    flow = admission(attempt, desk.world, trusting=attempt.hello.phase == "auth", keys=keys)
     reply: Any = None
     try:
         while True:
