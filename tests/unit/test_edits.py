@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 import pytest
 from nas2fa.activation.admins import Admin, admins
-from nas2fa.activation.edits import KeyOnly, Keys, drop_in, has_own_lines, in_force, one_field_stack, sshd_stack
+from nas2fa.activation.edits import (
+    KeyOnly,
+    Keys,
+    drop_in,
+    has_own_lines,
+    in_force,
+    one_field_stack,
+    samba_stack,
+    sshd_stack,
+)
 from nas2fa.activation.system import Ran, System
 
 SSHD = """\
@@ -41,6 +50,12 @@ def test_the_guard_comes_before_whatever_could_end_the_account_stack(keys: Keys)
     new = sshd_stack(SSHD, keys)
     assert lines(new, "account")[0] == "account required pam_nas2fa.so guard"
     assert unmarked(new) == SSHD
+
+
+def test_samba_is_asked_before_whatever_could_end_the_account_stack() -> None:
+    samba = "@include common-auth\naccount sufficient pam_localuser.so\n@include common-account\n"
+    assert lines(samba_stack(samba), "account")[0] == "account requisite pam_nas2fa.so"
+    assert unmarked(samba_stack(samba)) == samba
 
 
 def test_a_key_is_followed_by_the_code_alone_where_that_was_chosen() -> None:

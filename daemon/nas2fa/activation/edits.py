@@ -36,6 +36,7 @@ class KeyOnly:
 
 
 _GUARD_LINE = "account required pam_nas2fa.so guard"
+_GRANT_LINE = "account requisite pam_nas2fa.so"
 _PUBKEY_LINE = "auth [success=done new_authtok_reqd=done ignore=ignore default=die] pam_nas2fa.so pubkey"
 _METHODS = "publickey,keyboard-interactive:pam keyboard-interactive:pam"
 
@@ -77,6 +78,11 @@ def sshd_stack(text: str, keys: Keys) -> str:
     """
     text = _before(_ACCOUNT, text, [_GUARD_LINE])
     return _before(_AUTH, text, [_PUBKEY_LINE]) if keys is Keys.CODE else text
+
+
+def samba_stack(text: str) -> str:
+    """`text` of /etc/pam.d/samba with the line that asks nas2fad for a grant, before all else of its kind."""
+    return _before(_ACCOUNT, text, [_GRANT_LINE])
 
 
 def one_field_stack(text: str, recipe: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+SWITCH = "nas2fa system enable"  # in a finding's `fix` where that mends it
+
 
 class Severity(StrEnum):
     """error: somebody gets in without a code, or nobody gets in. warning: will bite one day. note: good to know."""
@@ -24,3 +26,8 @@ class Finding:
     what: str  # what was found
     why: str  # why it matters
     fix: str  # what to do: a command where there is one
+
+    @property
+    def mended_by_switch(self) -> bool:
+        """Whether switching on writes anew what is wrong here."""
+        return SWITCH in self.fix

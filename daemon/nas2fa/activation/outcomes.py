@@ -13,6 +13,7 @@ CODE = "code"  # a right code
 KEYED = "keyed"  # a right code after a key of ssh (pubkey)
 PROVED = "proved"  # another module than ours let them in: a password, a fingerprint, a script
 GUARDED = "guarded"  # our guard was called in the account phase
+GRANTED = "granted"  # nas2fad let in, asked in the account phase by a line that is no guard
 
 ADMITS = ("success", "new_authtok_reqd")  # results with which programs go on; the second after a new password
 
@@ -52,6 +53,8 @@ def of_account(line: Line) -> list[Outcome]:
     """What a line may do in the account phase. Our guard may let in or refuse, what matters is that it is called."""
     if line.ours and "guard" in line.arguments:
         return [("success", GUARDED), ("perm_denied", GUARDED)]
+    if line.ours:
+        return [("success", GRANTED), *((result, REFUSED) for result in _distinct(line, _FAILS))]
     if line.module == "pam_deny.so":
         return [("acct_expired", "")]
     if line.module == "pam_permit.so":

@@ -14,6 +14,7 @@ RECIPES = "/usr/share/nas2fa/pam.d"  # one for each service that asks once, for 
 
 DROP_IN = "/etc/ssh/sshd_config.d/00-nas2fa.conf"
 SSHD_STACK = "/etc/pam.d/sshd"
+SAMBA_STACK = "/etc/pam.d/samba"
 BOOT_UNIT = "/etc/systemd/system/nas2fa-switch-back.service"
 BOOT_LINK = "/etc/systemd/system/sysinit.target.wants/nas2fa-switch-back.service"
 TIMER = "nas2fa-trial"  # the transient timer, and the service that it starts

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from nas2fa.activation import edits
+from nas2fa.activation import edits, samba
 from nas2fa.activation.edits import KeyOnly, Keys
-from nas2fa.activation.places import DROP_IN, ENFORCED, RECIPES, SCRIPT, SSHD_STACK, TOP
+from nas2fa.activation.places import DROP_IN, ENFORCED, RECIPES, SAMBA_STACK, SCRIPT, SSHD_STACK, TOP
 from nas2fa.activation.system import Ran, System
 
 PROFILE, DECOY = "nas2fa", "nas2fa-decoy"  # of pam-auth-update
@@ -42,6 +42,7 @@ class Options:
     keys: Keys = Keys.GUARD
     decoy: bool = False
     key_only: tuple[KeyOnly, ...] = ()
+    samba: bool = True  # where its file server is installed
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -133,6 +134,8 @@ def _edit(copy: _Copy, system: System, options: Options) -> None:
         )
     if system.path("/usr/sbin/sshd").exists():
         _edit_sshd(copy, options)
+    if options.samba and samba.installed(system):
+        _edit_samba(copy, system)
     for service in ONE_FIELD:
         recipe, stack = system.read(f"{RECIPES}/{service}"), copy.read(f"/etc/pam.d/{service}")
         if recipe is not None and stack is not None:
@@ -149,6 +152,12 @@ def _edit_sshd(copy: _Copy, options: Options) -> None:
         )
     _write(copy, SSHD_STACK, edits.sshd_stack(stack, options.keys))
     _write(copy, DROP_IN, edits.drop_in(options.keys, options.key_only))
+
+
+def _edit_samba(copy: _Copy, system: System) -> None:
+    if reason := samba.no_cover(system):
+        raise PlanError(f"{reason}\nOr leave Samba as it is, its shares without a code: --no-samba")
+    _write(copy, SAMBA_STACK, edits.samba_stack(copy.read(SAMBA_STACK) or ""))
 
 
 def _refuse_own_lines(copy: _Copy, name: str) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 
 from systemd import journal
 
-from nas2fa.activation import sshd, state, writing
+from nas2fa.activation import samba, sshd, state, writing
 from nas2fa.activation.admins import Admin
 from nas2fa.activation.edits import in_force
-from nas2fa.activation.places import BOOT_LINK, BOOT_UNIT, DROP_IN, PENDING, SCRIPT, TIMER, TRIAL
+from nas2fa.activation.places import BOOT_LINK, BOOT_UNIT, DROP_IN, PENDING, SAMBA_STACK, SCRIPT, TIMER, TRIAL
 from nas2fa.activation.plan import DECOY, PROFILE, Change, Options
 from nas2fa.activation.state import Facts, State
 from nas2fa.activation.system import Ran, System
@@ -58,7 +58,8 @@ class HalfBackError(Exception):
 def facts(options: Options, admins: Sequence[Admin], seconds: int, *, way_back_checked: bool) -> Facts:
     """What is told about a switch that begins now and waits `seconds` for its confirmation."""
     began = time.clock_gettime(time.CLOCK_BOOTTIME)
-    shown = {"ssh_keys": str(options.keys), "decoy": options.decoy, "way_back_checked": way_back_checked}
+    shown = {"ssh_keys": str(options.keys), "decoy": options.decoy, "samba": options.samba}
+    shown["way_back_checked"] = way_back_checked
     uids = tuple(admin.uid for admin in admins)
     return Facts(caller(), time.time(), boot_id(), began, began + seconds, uids, shown)
 
@@ -103,6 +104,7 @@ def _tried(system: System, changes: Sequence[Change], options: Options, told: Fa
         _write(system, changes)
         _answer(system, options.profiles)
         _check_sshd(system, options, told, changes)
+        _check_samba(system, options)
         _tell_daemon(system, told)
     except sshd.SshdError as error:
         return SwitchError(f"sshd refuses its configuration: {error}")
@@ -191,6 +193,14 @@ def _check_sshd(system: System, options: Options, told: Facts, changes: Sequence
             ran = system.run(["systemctl", "reload", unit])
             if ran.status != 0:
                 raise SwitchError(f"sshd did not take its new configuration: {ran.err.strip()}")
+
+
+def _check_samba(system: System, options: Options) -> None:
+    """Whether each way through its stack asks nas2fad; smbd reads that anew at each login. Raises SwitchError."""
+    way = samba.open_way(system) if options.samba and samba.installed(system) else None
+    if way is not None:
+        steps = "; ".join(f"{step.line.where} gives {step.result}" for step in way.steps)
+        raise SwitchError(f"a login to Samba could pass {SAMBA_STACK} without a yes of nas2fad: {steps}")
 
 
 def _overruled(system: System, keyword: str, wanted: Sequence[str], found: Sequence[str], user: str | None) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
-from nas2fa.activation import doctor, preflight, switch
+from nas2fa.activation import doctor, edits, preflight, samba, switch
 from nas2fa.activation.admins import admins
 from nas2fa.activation.edits import Keys
 from nas2fa.activation.findings import Severity
+from nas2fa.activation.places import SAMBA_STACK
 from nas2fa.activation.plan import Change, Options, PlanError, make
 from nas2fa.activation.switch import HalfBackError, SwitchError
 from nas2fa.activation.system import System
@@ -23,6 +25,12 @@ from nas2fa.cli.spans import Span
 from nas2fa.shown import shown
 
 SHORTEST, LONGEST = 10, 24 * 3600  # seconds of a trial
+_SMB = """
+SMB: Samba refuses who has a second step until a code has opened it for the address that they come from: with
+`nas2fa unlock smb`, or by a login by ssh from there. Windows then says that the account has expired. Who has no second
+step gets in as before, unless `unenrolled` refuses them. This holds from the next login on, without a restart of smbd;
+who is connected stays so. Backups and scanners need an exemption, or a rule: nas2fa exempt add --help"""
+_NO_SMB = "\nSMB: Samba no longer asks for anything but the password."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +55,15 @@ class Wishes:
               help="What becomes of ssh logins with a key.")  # fmt: skip
 @click.option("--decoy", is_flag=True, help="Ask for a code after a wrong password as well.")
 @click.option("--exempt", type=click.Choice(["all", "none"]), help="Logins by key alone: do not ask about each.")
+@click.option("--no-samba", is_flag=True, help="Leave Samba as it is: its shares ask for no code.")
 @click.option("--despite-findings", is_flag=True, help="Go on although `nas2fa system check` finds errors.")
 @click.option("--no-way-back-check", is_flag=True, help="Go on even if no administrator could get in afterwards.")
 @click.pass_obj
-def enable(box: Box, /, ssh_keys: str, decoy: bool, **wishes: Any) -> int:
+def enable(box: Box, /, ssh_keys: str, decoy: bool, no_samba: bool, **wishes: Any) -> int:
     """Switch it on, on trial: it undoes itself unless you log in with a code and confirm."""
     require_root()
     try:
-        return _enable(box, System(), Options(Keys(ssh_keys), decoy), Wishes(**wishes))
+        return _enable(box, System(), Options(Keys(ssh_keys), decoy, samba=not no_samba), Wishes(**wishes))
     except PlanError as error:
         terminal.say_outside(f"{error}\nNothing was changed.", error=True)
     except (SwitchError, OSError) as error:
@@ -67,7 +76,7 @@ def enable(box: Box, /, ssh_keys: str, decoy: bool, **wishes: Any) -> int:
 def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
     _refuse(preflight.no_box_for_it(here) or preflight.busy(here))
     if not wishes.despite_findings:
-        _refuse(_errors(box, here))
+        _refuse(_errors(box, here, mended=False))
     people = admins(here)
     if not wishes.no_way_back_check:
         _refuse(preflight.no_way_back(here, people, options.keys, box.request))
@@ -77,7 +86,9 @@ def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
     differing = [change for change in changes if change.was != change.new]  # the others only have a way back
     for change in differing:
         _show(change)
+    _tell_samba(here, differing)
     if not differing:
+        _refuse(None if wishes.despite_findings else _errors(box, here, mended=True))
         terminal.say("Nothing would change: it is on as wished.")
         return 0
     if wishes.dry_run:
@@ -95,9 +106,12 @@ def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
     return 0
 
 
-def _errors(box: Box, here: System) -> str | None:
-    """What the doctor finds already that would shut somebody out or let somebody in, and where it cannot tell."""
-    found = doctor.examine(here, box.request)
+def _errors(box: Box, here: System, *, mended: bool) -> str | None:
+    """What the doctor finds already that would shut somebody out or let somebody in, and where it cannot tell.
+
+    `mended`: also what a switch would mend.
+    """
+    found = [one for one in doctor.examine(here, box.request) if mended or not one.mended_by_switch]
     errors = [one for one in found if one.severity is Severity.ERROR or one.name == doctor.BROKE_OFF]
     if not errors:
         return None
@@ -116,6 +130,14 @@ def _show(change: Change) -> None:
     names = ("/dev/null" if change.was is None else change.path, "/dev/null" if change.new is None else change.path)
     for line in difflib.unified_diff(old, new, *names, lineterm=""):
         terminal.say(shown(line.expandtabs(), terminal.TEXT_MAX))
+
+
+def _tell_samba(here: System, differing: Sequence[Change]) -> None:
+    """What changes for people on the network's shares."""
+    stack = next((change for change in differing if change.path == SAMBA_STACK), None)
+    if stack is None or not samba.installed(here):
+        return
+    terminal.say(_SMB if edits.has_own_lines(os.fsdecode(stack.new or b"")) else _NO_SMB)
 
 
 def _lines(content: bytes | None) -> Sequence[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from nas2fa.activation import state, switch
+from nas2fa.activation.places import SAMBA_STACK
 from nas2fa.activation.switch import SwitchError
 from nas2fa.activation.system import System
 from nas2fa.cli import tables, terminal
@@ -93,6 +94,7 @@ def _status_lines(found: Mapping[str, Any]) -> list[tuple[str, object]]:
         ("Since", f"{tables.moment(found['since'])} by {found['by']}"),
         ("ssh keys", found["options"].get("ssh_keys")),
         ("Decoy", found["options"].get("decoy")),
+        ("Samba", SAMBA_STACK in found["files"]),
     ]
     lines += [("Changed since", shown(path)) for path in found["drift"]]
     return lines
