@@ -40,13 +40,6 @@ _SHARES = f"""
    guest ok = yes
 """
 
-_STACK = "/etc/pam.d/samba"
-_LINES = """\
-# nas2fa BEGIN
-account requisite pam_nas2fa.so
-# nas2fa END
-"""
-
 
 def plain_samba_layers(suite: str) -> list[Path]:
     """A box with Debian's Samba, three shares and people with a password for it; not switched on, for enable()."""
@@ -78,10 +71,6 @@ def _prepare(box: Box) -> None:
 
 def _switch_on(box: Box) -> None:
     enable(box)
-    text = box.read(_STACK)
-    anchor = "@include common-account\n"
-    assert anchor in text
-    box.write(_STACK, text.replace(anchor, _LINES + anchor))
 
 
 def set_password(box: Box, name: str, password: str) -> None:
