@@ -69,5 +69,5 @@ class Paths:
         return f"{self.run}/trial"
 
     def socket(self, name: str) -> str:
-        """The socket of that name: login, user, control or signin."""
+        """The socket of that name: login, user, control, signin or smb."""
         return f"{self.run}/{name}.sock"

@@ -30,14 +30,16 @@ ALLOWED = {
     "control": COMMON | {"control"},
     "activation": COMMON | {"activation", "control", "config"},
     "cli": COMMON | {"cli", "control", "activation"},
-    "signin": COMMON | {"signin", "control", "interfaces"},
+    "activated": set(),
+    "signin": COMMON | {"signin", "control", "interfaces", "activated"},
+    "smb": COMMON | {"smb", "control", "activated"},
     "server": COMMON
     | {"server", "control", "login", "enrolment", "factors", "store", "clock", "config"}
     | {"audit", "events", "interfaces"},
     "": set(),
 }
 PURE = ("login", "factors", "steps", "errors", "texts", "shown", "network", "rules", "store.records")
-PURE += ("control.codec", "control.verbs")
+PURE += ("control.codec", "control.verbs", "control.smb", "smb.status", "smb.ending")
 IMPURE = {"os", "socket", "time", "logging", "asyncio", "subprocess", "threading", "select", "systemd", "io"}
 OUTSIDE = {
     "cli": {"click", "segno", "systemd"},

@@ -30,10 +30,10 @@ def encode(message: Mapping[str, Any]) -> bytes:
     return packet
 
 
-def decode(packet: bytes) -> dict[str, Any]:
+def decode(packet: bytes, limit: int = PACKET_MAX) -> dict[str, Any]:
     """The object in `packet`. Raises ProtocolError on anything else; its text never quotes the packet."""
-    if len(packet) > PACKET_MAX:
-        raise ProtocolError(f"a packet of more than {PACKET_MAX} bytes")
+    if len(packet) > limit:
+        raise ProtocolError(f"a packet of more than {limit} bytes")
     try:
         message = json.loads(
             packet.decode(),

@@ -10,9 +10,9 @@ from typing import Final
 
 from nas2fa import audit
 from nas2fa.clock.now import now
+from nas2fa.control.smb import Session
 from nas2fa.login import grants
 from nas2fa.server import smb_sessions
-from nas2fa.server.smb_sessions import Session
 from nas2fa.server.world import StoreWorld
 
 PAUSE_MOST: Final = 300.0  # seconds between two looks

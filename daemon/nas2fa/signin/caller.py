@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import pwd
 import socket
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from nas2fa.activated import peer_of
 from nas2fa.errors import Reason, RequestError
 from nas2fa.interfaces import own_addresses
 from nas2fa.signin import place
 
-_PEER = struct.Struct("3i")  # struct ucred of SO_PEERCRED, see socket(7): pid, uid, gid
 _SESSIONS = Path("/run/systemd/sessions")
 _FILE_MAX = 65_536  # bytes that are read of one file in /proc or /run
 
@@ -35,7 +34,7 @@ class Caller:
 
 def caller_of(connection: socket.socket) -> Caller:
     """The caller of a connection. Raises RequestError when its uid has no name."""
-    pid, uid, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    pid, uid = peer_of(connection)
     try:
         user = pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from nas2fa.activated import peer_of
 from nas2fa.paths import Paths
 
 OPEN_MAX = 16  # sign-ins at one moment
 OPEN_PER_UID = 4  # of one caller, so that nobody takes all of them
 BACKLOG = 32
-_PEER = struct.Struct("3i")  # struct ucred of SO_PEERCRED: pid, uid, gid
 
 
 def listen(paths: Paths, serve: Callable[[socket.socket], None]) -> int:
@@ -31,7 +30,7 @@ def listen(paths: Paths, serve: Callable[[socket.socket], None]) -> int:
             connection, _ = listener.accept()
             _reap(children)
             with connection:
-                uid = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))[1]
+                _, uid = peer_of(connection)
                 if len(children) < OPEN_MAX and Counter(children.values())[uid] < OPEN_PER_UID:
                     children[_child(listener, connection, serve)] = uid
 

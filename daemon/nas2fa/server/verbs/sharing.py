@@ -8,11 +8,11 @@ from typing import Any
 from nas2fa import audit
 from nas2fa.clock.now import now
 from nas2fa.control.messages import paged
+from nas2fa.control.smb import Session
 from nas2fa.errors import Reason, RequestError, StoreError
 from nas2fa.login import grants
 from nas2fa.network import Place, literal, place_of
 from nas2fa.server.peers import Peer
-from nas2fa.server.smb_sessions import Session
 from nas2fa.server.verbs.desk import Act, Args, Desk
 from nas2fa.server.verbs.own import fresh_code
 from nas2fa.shown import shown
