@@ -16,6 +16,7 @@ from debianbox.roots import box_recipe, root
 
 APT = "DEBIAN_FRONTEND=noninteractive apt-get --yes --no-install-recommends "
 UNITS = "nas2fad.service nas2fad-login.socket nas2fad-user.socket nas2fad-control.socket nas2fa-signin.socket"
+UNITS += " nas2fa-smb.socket"
 
 # What a running system and dpkg's own books change; the last is an empty directory of the root that systemd's helper of
 # any package tidies away.
@@ -75,7 +76,9 @@ def test_installing_switches_nothing_on(clean_box: Box) -> None:
 def box_listens(box: Box) -> bool:
     """Modes of the sockets, as docs/protocol.md has them."""
     shown = box.run("cd /run/nas2fa && stat --format='%n %a %U' *.sock").stdout.splitlines()
-    return shown == ["control.sock 666 root", "login.sock 600 root", "signin.sock 666 root", "user.sock 666 root"]
+    return shown == [
+        "control.sock 666 root", "login.sock 600 root", "signin.sock 666 root", "smb.sock 600 root", "user.sock 666 root",
+    ]  # fmt: skip
 
 
 def test_purging_leaves_nothing(clean_box: Box) -> None:

@@ -10,14 +10,19 @@ from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.stacks import MODULE
 
-UNITS = (
-    "nas2fad.service",
-    "nas2fad-login.socket",
-    "nas2fad-user.socket",
-    "nas2fad-control.socket",
-    "nas2fa-signin.socket",
-    "nas2fa-check.timer",
-)
+_REFUSED = (Severity.ERROR, "Every login that asks for a code is refused without it.")
+UNITS = {
+    "nas2fad.service": _REFUSED,
+    "nas2fad-login.socket": _REFUSED,
+    "nas2fad-user.socket": _REFUSED,
+    "nas2fad-control.socket": _REFUSED,
+    "nas2fa-signin.socket": _REFUSED,
+    "nas2fa-smb.socket": (
+        Severity.WARNING,
+        "Without it no open session of a file share is ended, nor seen: a grant in use ends as if it were idle.",
+    ),
+    "nas2fa-check.timer": (Severity.WARNING, "Without it nas2fa looks after nothing here."),
+}
 SYNC_SERVICES = ("systemd-timesyncd", "chrony", "chronyd", "ntpsec", "ntp", "ntpd", "openntpd")
 
 
@@ -30,14 +35,13 @@ def units_are_up(look: Examination) -> Iterator[Finding]:
         unit = dict(line.partition("=")[::2] for line in block.splitlines())
         if trouble := _trouble(unit):
             name, word = trouble
+            severity, why = UNITS[unit["Id"]]
             yield Finding(
                 name,
-                Severity.WARNING if unit["Id"].endswith(".timer") else Severity.ERROR,
+                severity,
                 unit["Id"],
                 f"{unit['Id']} is {word}.",
-                "Without it nas2fa looks after nothing here."
-                if unit["Id"].endswith(".timer")
-                else "Every login that asks for a code is refused without it.",
+                why,
                 f"systemctl unmask {unit['Id']}; systemctl enable --now {unit['Id']}",
             )
 
