@@ -77,7 +77,8 @@ def box_listens(box: Box) -> bool:
     """Modes of the sockets, as docs/protocol.md has them."""
     shown = box.run("cd /run/nas2fa && stat --format='%n %a %U' *.sock").stdout.splitlines()
     return shown == [
-        "control.sock 666 root", "login.sock 600 root", "signin.sock 666 root", "smb.sock 600 root", "user.sock 666 root",
+        "control.sock 666 root", "login.sock 600 root", "signin.sock 666 root", "smb.sock 600 root",
+        "user.sock 666 root",
     ]  # fmt: skip
 
 
