@@ -15,6 +15,7 @@ from nas2fa.control.smb import END, SESSIONS, Session, from_row
 from nas2fa.errors import ProtocolError
 from nas2fa.server.accepting import receive, send
 from nas2fa.server.peers import peer_of
+from nas2fa.shown import shown
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ async def _answer(connection: socket.socket) -> tuple[list[dict[str, Any]], Mapp
             case Done(value):
                 return rows, value
             case Failed(_, text):
-                raise _RefusedError(text)
+                raise _RefusedError(shown(text))
             case _:
                 raise ProtocolError("a step that does not belong here")
     raise _RefusedError("nas2fa-smb left without an answer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from nas2fa.smb import programs
 from nas2fa.smb.status import OUTPUT_MAX, Status, parse
 
 ALL_SECONDS: Final = 8.0  # of one request
+_PID = re.compile(r"[0-9]{1,7}", re.ASCII)
 # In a network without anything a program finds no interface, and would leave; none of those used here needs one.
 _OPTION: Final = "--option=interfaces=127.0.0.1/8"
 
@@ -57,7 +59,7 @@ class Running:
             return None
         except (OSError, ValueError):
             text = ""
-        if not text.isdecimal() or not 1 <= int(text) <= PID_MAX:
+        if not _PID.fullmatch(text) or not 1 <= int(text) <= PID_MAX:
             raise _cannot("smbd.pid cannot be read, so it is not known which process is smbd itself")
         return int(text)
 
