@@ -15,6 +15,7 @@ const char *hello_item(const struct call *c, int type) {
 
 /* The name service is asked here: a hung directory may stop this one login, never nas2fad's loop. */
 bool hello_find_user(struct call *c) {
+	const char *service = hello_item(c, PAM_SERVICE);
 	const struct passwd *pw;
 
 	if (pam_get_user(c->pamh, &c->user, NULL) != PAM_SUCCESS || c->user == NULL)
@@ -23,7 +24,7 @@ bool hello_find_user(struct call *c) {
 	c->known = pw != NULL;
 	c->uid = pw != NULL ? pw->pw_uid : (uid_t)-1;
 	c->user = pw != NULL ? pw->pw_name : c->user;
-	c->samba = strcmp(hello_item(c, PAM_SERVICE), "samba") == 0;
+	c->samba = strcmp(service, "samba") == 0 || strcmp(service, "nas2fa-share") == 0;
 	return strlen(c->user) <= USER_MAX;
 }
 

@@ -25,12 +25,13 @@ _nas2fa_options() {
 
 _nas2fa_words() {
 	case $1 in
-	nas2fa) echo "setup status test disable recovery-codes user system exempt unlock attempts grants explain repair health version" ;;
+	nas2fa) echo "setup status test disable recovery-codes user system exempt unlock attempts grants smb explain repair health version" ;;
 	system) echo "check confirm disable enable status" ;;
 	exempt) echo "add list remove" ;;
 	unlock) echo "smb" ;;
 	attempts) echo "approve" ;;
 	grants) echo "list revoke" ;;
+	smb) echo "share" ;;
 	user) echo "add forget-devices invite list rename reset show unlock" ;;
 	esac
 }
@@ -45,7 +46,7 @@ _nas2fa() {
 		-*) ;;
 		*) case $command in
 			nas2fa) command=$word ;;
-			user | system | exempt | unlock | attempts | grants) command="$command $word" ;;
+			user | system | exempt | unlock | attempts | grants | smb) command="$command $word" ;;
 			esac ;;
 		esac
 	done
@@ -64,7 +65,7 @@ _nas2fa() {
 		return
 	fi
 	case $command in
-	nas2fa | user | system | exempt | unlock | attempts | grants) mapfile -t COMPREPLY < <(compgen -W "$(_nas2fa_words "$command")" -- "$current") ;;
+	nas2fa | user | system | exempt | unlock | attempts | grants | smb) mapfile -t COMPREPLY < <(compgen -W "$(_nas2fa_words "$command")" -- "$current") ;;
 	status | test | disable | recovery-codes | repair | "user "*) mapfile -t COMPREPLY < <(compgen -u -- "$current") ;;
 	esac
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from nas2fa.activation.checks import boot, pam, people, places, services, ssh, units
+from nas2fa.activation.checks import boot, pam, people, places, samba, services, shares, ssh, units
 from nas2fa.activation.examination import Ask, Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.system import System
@@ -16,6 +16,8 @@ CHECKS: tuple[Check, ...] = (
     *units.CHECKS,
     *pam.CHECKS,
     *ssh.CHECKS,
+    *samba.CHECKS,
+    *shares.CHECKS,
     *services.CHECKS,
     *places.CHECKS,
     *people.CHECKS,

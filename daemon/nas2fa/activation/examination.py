@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from nas2fa.activation import sshd, state
+from nas2fa.activation import samba, sshd, state
 from nas2fa.activation.admins import Admin, admins
 from nas2fa.activation.switch import Ask
 from nas2fa.activation.system import System
@@ -61,3 +61,8 @@ class Examination:
     def sshd(self) -> Mapping[str, list[str]]:
         """Sshd's values outside of Match blocks; empty without sshd. Raises SshdError."""
         return sshd.effective(self.system) if sshd.installed(self.system) else {}
+
+    @cached_property
+    def samba(self) -> samba.Settings:
+        """Samba's values. Raises SambaError."""
+        return samba.settings(self.system)

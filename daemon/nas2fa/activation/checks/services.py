@@ -1,4 +1,4 @@
-"""Checks of other programs of a NAS that let people in: ProFTPD, dovecot, Samba, sudo, and the NAS's own system."""
+"""Checks of other programs of a NAS that let people in: ProFTPD, dovecot, sudo, and the NAS's own system."""
 
 from __future__ import annotations
 
@@ -79,19 +79,6 @@ def rules_skip_narrowly(look: Examination) -> Iterator[Finding]:
             )
 
 
-def samba_is_covered(look: Examination) -> Iterator[Finding]:
-    """Samba checks passwords itself and never asks PAM for a code."""
-    if look.system.path("/usr/sbin/smbd").exists() and look.system.path("/etc/samba/smb.conf").exists():
-        yield Finding(
-            "samba-not-covered",
-            Severity.NOTE,
-            "/etc/samba/smb.conf",
-            "Samba is installed: its shares ask for no code.",
-            "SMB has no second question; whoever has the password reads the shares.",
-            "Let smbd listen in networks that you trust only (`hosts allow`), or stop it: systemctl disable --now smbd",
-        )
-
-
 def sudo_asks(look: Examination) -> Iterator[Finding]:
     """NOPASSWD asks neither password nor code."""
     files = ["/etc/sudoers", *(f"/etc/sudoers.d/{name}" for name in look.system.names("/etc/sudoers.d"))]
@@ -142,7 +129,6 @@ CHECKS = (
     proftpd_heeds_pam,
     repeated_logins_are_trusted,
     rules_skip_narrowly,
-    samba_is_covered,
     sudo_asks,
     the_system_is_known,
 )

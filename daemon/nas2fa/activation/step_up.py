@@ -1,0 +1,63 @@
+"""Shares that ask for a grant of their own: smbd runs nas2fa-share at each connection to them. Pure but for `helper`.
+
+smbd gives the line to sh, with %u and the like filled in; of quotes, `$`, `;` and backquotes in what it fills in, it
+makes `_`. The rest a name may hold, so our words have to be quoted.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from nas2fa.activation.samba import Settings
+from nas2fa.activation.system import System
+
+PROGRAM = "nas2fa-share"
+PREEXEC, CLOSE, FORCED = "root preexec", "root preexec close", "force user"
+_FOLDERS = "usr/lib/*/nas2fa"  # one for each architecture that the module is installed for
+# Of what follows, each part has to be a condition of its own, so that our no stays a no.
+_COMMAND = re.compile(rf"""(\S+/{PROGRAM}) (["'])%u\2 (["'])%I\3 (["'])%S\4(?: *&& *[^;&|\n]+)*""")
+
+
+def helper(system: System) -> str | None:
+    """Where nas2fa-share lies on this box; None when it is not installed."""
+    found = sorted(system.path("/").glob(f"{_FOLDERS}/{PROGRAM}"))
+    return f"/{found[0].relative_to(system.path('/'))}" if found else None
+
+
+def command(program: str) -> str:
+    """The value of `root preexec`: the unix name (not what the client typed), the client's address, the share."""
+    return f'{program} "%u" "%I" "%S"'
+
+
+def asks(found: Settings, share: str) -> bool:
+    """Whether a share runs nas2fa-share, in whatever way."""
+    return PROGRAM in found.of(share, PREEXEC)
+
+
+def program_of(text: str) -> str | None:
+    """The program of a `root preexec` whose no is a no; None when it says anything else than command() and `&&`."""
+    match = _COMMAND.fullmatch(text)
+    return match[1] if match else None
+
+
+def ways_in(found: Settings, share: str) -> list[str]:
+    """Other shares, of files and without nas2fa-share, through which a part of this one's folder is reached."""
+    here = found.of(share, "path")
+    return [
+        other
+        for other in found.shares
+        if not asks(found, other) and _serves_files(found, other) and _overlap(here, found.of(other, "path"))
+    ]
+
+
+def _serves_files(found: Settings, share: str) -> bool:
+    return found.of(share, "printable").lower() != "yes" and found.of(share, "available").lower() != "no"
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one of two folders is in the other; not where a path depends on who comes."""
+    if "%" in one + other or not (one and other):
+        return False
+    first, second = PurePosixPath(one), PurePosixPath(other)
+    return first.is_relative_to(second) or second.is_relative_to(first)

@@ -1,0 +1,60 @@
+"""The lines of smb.conf for a share that asks for a grant of its own, and what would make them count for nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from nas2fa.activation import step_up
+from nas2fa.activation.samba import Settings
+from nas2fa.activation.system import System
+
+SHARE = "/usr/lib/x/nas2fa/nas2fa-share"
+GLOBALLY = {"root preexec": "", "root preexec close": "No", "force user": "", "path": "", "printable": "No"}
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        (f'{SHARE} "%u" "%I" "%S"', True),
+        (f"{SHARE} '%u' '%I' '%S'", True),
+        (f'{SHARE} "%u" "%I" "%S" && /usr/local/bin/mount-it "%S"', True),
+        (f'{SHARE} "%u" "%I" "%S" && a && b', True),
+        (f"{SHARE} %u %I %S", False),  # a name may hold what sh takes for its own
+        (f'{SHARE} "%U" "%I" "%S"', False),
+        (f'{SHARE} "%u" "%m" "%S"', False),
+        (f'{SHARE} "%u" "%I"', False),
+        (f'{SHARE} "%u" "%I" "%S" || true', False),
+        (f'{SHARE} "%u" "%I" "%S"; true', False),
+        (f'{SHARE} "%u" "%I" "%S" &', False),
+        (f'{SHARE} "%u" "%I" "%S" && a; true', False),
+        (f'{SHARE} "%u" "%I" "%S" | logger', False),
+        (f'logger x; {SHARE} "%u" "%I" "%S"', False),
+        (f'! {SHARE} "%u" "%I" "%S"', False),
+        ('nas2fa-share "%u" "%I" "%S"', False),
+    ],
+)
+def test_a_line_is_good_only_where_its_no_stays_a_no(text: str, good: bool) -> None:
+    assert (step_up.program_of(text) == SHARE) == good
+    assert step_up.program_of(step_up.command(SHARE)) == SHARE
+
+
+@pytest.mark.parametrize(
+    ("path", "reached"),
+    [("/srv/admin", True), ("/srv", True), ("/", True), ("/srv/admin/deep", True), ("/srv/adm", False), ("/x", False)],
+)
+def test_another_share_leads_to_the_same_folder(path: str, reached: bool) -> None:
+    asking = {"path": "/srv/admin", "root preexec": f"{SHARE} ..."}
+    found = Settings(GLOBALLY, {"admin": asking, "other": {"path": path}})
+    assert step_up.ways_in(found, "admin") == (["other"] if reached else [])
+    for harmless in ({"printable": "Yes"}, {"available": "No"}, {"root preexec": f"{SHARE} ..."}):
+        found = Settings(GLOBALLY, {"admin": asking, "other": {"path": path, **harmless}})
+        assert step_up.ways_in(found, "admin") == []
+
+
+def test_the_helper_is_found_where_its_architecture_has_it(tmp_path: Path) -> None:
+    assert step_up.helper(System(str(tmp_path))) is None
+    program = tmp_path / "usr/lib/aarch64-linux-gnu/nas2fa/nas2fa-share"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    assert step_up.helper(System(str(tmp_path))) == "/usr/lib/aarch64-linux-gnu/nas2fa/nas2fa-share"
