@@ -1,6 +1,6 @@
-"""The cages of nas2fad and nas2fa-signin: each way out is tried from inside, with root's uid, on both Debians.
+"""The cages of nas2fad, nas2fa-signin and nas2fa-smb: each way out is tried from inside, as root, on both Debians.
 
-The probes run in units made of the real ones: their [Service] section, word for word, around another program. A third
+The probes run in units made of the real ones: their [Service] section, word for word, around another program. A fourth
 one has no cage, and there each way must be open: a way that is shut everywhere would prove nothing.
 """
 
@@ -15,6 +15,7 @@ import pytest
 from cage import needs, ways
 from debianbox.layers import installed
 from debianbox.machine import Box
+from debianbox.roots import samba_recipe
 
 HERE = Path(__file__).parent
 
@@ -38,18 +39,20 @@ StandardOutput=truncate:/opt/result
 SHUT_BY_NSPAWN = {"add_key", "keyctl", "load a module", "bpf", "set the clock", "swap", "kernel log"}
 SHUT_BY_NSPAWN |= {"user namespace", "core dump"}
 
-OPEN_TO_NAS2FAD = {"read credentials", "read state"}
+OPEN_TO_NAS2FAD = {"read credentials", "read state", "ask nas2fad", "ask nas2fa-smb"}
 
 # nas2fa-signin reads shadow, is called back from C in memory that was written, and finds its caller in /proc. There a
 # root process that has no capabilities either, and did not say PR_SET_DUMPABLE 0 as ours do, is open to it.
 OPEN_TO_SIGNIN = {
-    "read shadow", "run a program in memory",
+    "read shadow", "run a program in memory", "ask nas2fad",
     "memory of a process", "environment of a process", "root directory of a process",
 }  # fmt: skip
 
+OPEN_TO_SMB = {"a word to smbd"}
+
 # Files that are worth reading: with them there, a refusal is the cage's.
 _BAIT = (
-    "/etc/ssl/private/box.key", "/var/lib/samba/private/secrets.tdb", "/var/backups/shadow.bak",
+    "/etc/ssl/private/box.key", "/var/backups/shadow.bak",
     "/root/secret", "/home/alice/secret", "/srv/share/file", "/run/faillock/alice",
 )  # fmt: skip
 
@@ -101,7 +104,7 @@ def main_pid(box: Box, unit: str) -> int:
 @pytest.fixture(scope="module")
 def prober(suite: str) -> Iterator[Prober]:
     """One box for all ways: the probes change nothing that another would see."""
-    with Box(installed(suite)) as box:
+    with Box(installed(suite, samba_recipe(suite))) as box:
         yield Prober(box)
 
 
@@ -115,6 +118,12 @@ def of_nas2fad(prober: Prober) -> dict[str, str]:
 def of_signin(prober: Prober) -> dict[str, str]:
     """The ways, tried where nas2fa-signin is; the counts of pam_faillock are all that it may write."""
     return prober.run(prober.cage_of("nas2fa-signin@.service"), "cage.ways", own="/run/faillock")
+
+
+@pytest.fixture(scope="module")
+def of_smb(prober: Prober) -> dict[str, str]:
+    """The ways, tried where nas2fa-smb is; it takes part in Samba's messages as one more process."""
+    return prober.run(prober.cage_of("nas2fa-smb@.service"), "cage.ways", own="/run/samba/msg.lock")
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +142,11 @@ def test_signin_finds_it_shut(of_signin: dict[str, str], way: str) -> None:
     assert of_signin[way]
 
 
+@pytest.mark.parametrize("way", [way for way in ways.WAYS if way not in OPEN_TO_SMB])
+def test_smb_finds_it_shut(of_smb: dict[str, str], way: str) -> None:
+    assert of_smb[way]
+
+
 @pytest.mark.parametrize("way", [way for way in ways.WAYS if way not in SHUT_BY_NSPAWN])
 def test_without_a_cage_it_is_open(of_root: dict[str, str], way: str) -> None:
     assert of_root[way] == ""
@@ -149,6 +163,11 @@ def test_signin_can_do_its_work(prober: Prober) -> None:
     assert prober.run(cage, "cage.needs", "signin", own="") == dict.fromkeys(needs.SIGNIN, "")
 
 
+def test_smb_can_do_its_work(prober: Prober) -> None:
+    cage = prober.cage_of("nas2fa-smb@.service")
+    assert prober.run(cage, "cage.needs", "smb", own="") == dict.fromkeys(needs.SMB, "")
+
+
 TRACING = (
     "ptrace", "process_vm_readv", "memory of a process", "environment of a process", "root directory of a process",
 )  # fmt: skip
@@ -163,7 +182,7 @@ def test_nas2fad_is_not_open_to_its_equals(prober: Prober) -> None:
     assert all(tried[way] for way in TRACING)
 
 
-@pytest.mark.parametrize("unit", ["nas2fad.service", "nas2fa-signin@probe.service"])
+@pytest.mark.parametrize("unit", ["nas2fad.service", "nas2fa-signin@probe.service", "nas2fa-smb@probe.service"])
 def test_systemd_calls_it_safe(prober: Prober, unit: str) -> None:
     words = prober.box.run(["systemd-analyze", "--no-pager", "security", unit]).stdout
     exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", words)
@@ -172,8 +191,9 @@ def test_systemd_calls_it_safe(prober: Prober, unit: str) -> None:
 
 
 def test_no_secret_reaches_the_disk_by_the_kernel(prober: Prober) -> None:
-    shown = prober.box.run("systemctl show --property=LimitCORE,MemorySwapMax nas2fad nas2fa-signin@probe").stdout
-    assert shown.split() == ["MemorySwapMax=0", "LimitCORE=0"] * 2
+    units = "nas2fad nas2fa-signin@probe nas2fa-smb@probe"
+    shown = prober.box.run(f"systemctl show --property=LimitCORE,MemorySwapMax {units}").stdout
+    assert shown.split() == ["MemorySwapMax=0", "LimitCORE=0"] * 3
 
 
 def test_a_cage_stays_shut_after_a_change_of_password(prober: Prober) -> None:

@@ -1,4 +1,4 @@
-"""What nas2fad (argument `nas2fad`) and nas2fa-signin (`signin`) must be able to do in their cages."""
+"""What nas2fad (argument `nas2fad`), nas2fa-signin (`signin`) and nas2fa-smb (`smb`) must be able to do caged."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from cage.calls import connect, in_child, read, read_clock, report
 
@@ -41,6 +42,17 @@ def run_unix_chkpwd() -> None:
     in_child(lambda: os.execv("/usr/sbin/unix_chkpwd", ["unix_chkpwd", "alice", "chkexpiry"]))
 
 
+def run_samba(program: str, *arguments: str) -> None:
+    """One of Samba's programs, as nas2fa-smb runs it."""
+    command = [program, "--option=interfaces=127.0.0.1/8", *arguments]
+    in_child(lambda: os.execv(f"/usr/bin/{program}", command))
+
+
+def ping_smbd() -> None:
+    """A message to smbd, and its answer."""
+    run_samba("smbcontrol", Path("/run/samba/smbd.pid").read_text().strip(), "ping")
+
+
 def run_thread() -> None:
     """Slow writes go to a thread."""
     thread = threading.Thread(target=int)
@@ -71,5 +83,12 @@ SIGNIN: dict[str, Callable[[], object]] = {
     "memory for a callback of C": lambda: ctypes.CFUNCTYPE(ctypes.c_int)(int),
 }
 
+SMB: dict[str, Callable[[], object]] = {
+    "sessions": lambda: run_samba("smbstatus", "--json", "--processes", "--numeric"),
+    "a message": ping_smbd,
+    "since when a process of Samba runs": lambda: read("/run/samba/msg.lock"),
+    "a pipe": os.pipe,
+}
+
 if __name__ == "__main__":
-    report({"nas2fad": NAS2FAD, "signin": SIGNIN}[sys.argv[1]])
+    report({"nas2fad": NAS2FAD, "signin": SIGNIN, "smb": SMB}[sys.argv[1]])

@@ -70,6 +70,12 @@ def map_own_library() -> None:
         mmap.mmap(file.fileno(), 4096, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC).close()
 
 
+def map_table() -> None:
+    """Load code from a file that this process and Samba write."""
+    with open("/run/samba/names.tdb", "r+b") as file:
+        mmap.mmap(file.fileno(), 4096, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC).close()
+
+
 def make_executable() -> None:
     """Write code to memory, then make it executable."""
     LIBC.mmap.restype = ctypes.c_void_p
@@ -126,6 +132,7 @@ WAYS: dict[str, Callable[[], object]] = {
     "run a copied program": execute_copy,
     "run a program in memory": execute_memory,
     "load an own library": map_own_library,
+    "load a table as a library": map_table,
     "writable and executable memory": lambda: mmap.mmap(
         -1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
     ),
@@ -151,6 +158,15 @@ WAYS: dict[str, Callable[[], object]] = {
     "read root's files": lambda: read("/root/secret"),
     "read users' files": lambda: read("/home/alice/secret"),
     "read shares": lambda: read("/srv/share"),
+    # others that do as root's processes say
+    "ask nas2fad": lambda: connect("/run/nas2fa/control.sock", socket.SOCK_SEQPACKET),
+    "ask nas2fa-smb": lambda: connect("/run/nas2fa/smb.sock", socket.SOCK_SEQPACKET),
+    "a word to smbd": lambda: connect(
+        f"/run/samba/msg.sock/{Path('/run/samba/smbd.pid').read_text().strip()}", socket.SOCK_DGRAM
+    ),
+    "Samba's sockets for its own": lambda: read("/run/samba/ncalrpc"),
+    "Samba's settings": lambda: write("/etc/samba/smb.conf"),
+    "Samba's registry": lambda: write("/var/lib/samba/registry.tdb"),
     # places to leave something
     "write /run": lambda: write("/run/probe"),
     "write /run/systemd": lambda: write("/run/systemd/system/probe.service"),
