@@ -13,18 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
-from debianbox import logins
+from debianbox import lan, logins, samba
 from debianbox.authenticator import Authenticator
 from debianbox.clients import ADDRESS, openssh
 from debianbox.layers import installed
 from debianbox.logins import CODE_PROMPT, PASSWORD, PASSWORD_PROMPT
 from debianbox.machine import Box
-from debianbox.roots import SUITES
+from debianbox.roots import SUITES, samba_recipe
 from debianbox.sources import host_suite
 
 DENY = 5
 """Wrong codes until the lock: the default of nas2fa.toml, which the demo leaves as it is."""
 
+_AT_SHARE = r"smb: [^>]*> "  # smbclient's prompt
 _FILES = "find /etc/pam.d /etc/ssh /var/lib/pam -type f -exec sha256sum {} + | sort"
 ENDINGS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
@@ -120,6 +121,7 @@ class Story:
         self._set_up(invite)
         self._on_trial()
         self._logins()
+        self._shares()
         self._locked()
         self._explained_and_unlocked()
         self._recovery_code()
@@ -132,10 +134,16 @@ class Story:
         return output
 
     def _ssh(self, code: str, *, entered: bool, saying: str = "") -> None:
-        session = Terminal("ssh alice@box id -un", openssh(self._box, "alice"))
-        session.type(PASSWORD_PROMPT, PASSWORD)
+        session = self._at_her_computer()
         session.type(CODE_PROMPT, code)
         session.end(entered=entered, saying=saying)
+
+    def _at_her_computer(self) -> Terminal:
+        """A login by ssh from the machine beside the box, after the password."""
+        child = openssh(lan.Neighbour(self._box), "alice", host=lan.BOX)
+        session = Terminal(f"ssh alice@nas id -un    (at {lan.NEIGHBOUR})", child)
+        session.type(PASSWORD_PROMPT, PASSWORD)
+        return session
 
     def _invite(self) -> str:
         chapter("The administrator invites alice")
@@ -167,20 +175,43 @@ class Story:
         self._root("nas2fa system enable --yes --no-way-back-check --confirm-within 10m | grep -v '^ '")
 
     def _logins(self) -> None:
-        chapter("The next login asks for the code that her phone shows now; after that it may be confirmed")
+        chapter("Her computer opens the file shares. The password is right, but SMB cannot ask for the code: refused")
+        self._visit(samba.NEEDS_CODE)
+        self._root("nas2fa attempts")
+        chapter("The next login there asks for the code that her phone shows now; after that it may be confirmed")
         code = self._phone.code()
         self._ssh(code, entered=True, saying="alice")
         self._root("nas2fa system confirm && nas2fa system status")
         chapter("Who has seen that code typed cannot use it again")
         self._ssh(code, entered=False, saying="used already")
 
+    def _shares(self) -> None:
+        chapter("The shares are open to that computer too, since the code was given there; from elsewhere they are not")
+        words = self._box.enter(samba.client("alice"), environment={"TERM": "dumb"})
+        child = pexpect.spawn(words[0], words[1:], encoding="utf-8", timeout=30)
+        session = Terminal(f"smbclient //nas/{samba.SHARE} -U alice    (at {lan.NEIGHBOUR})", child)
+        session.type(_AT_SHARE, "ls")
+        session.wait(r"file .*\n")
+        self._visit(samba.NEEDS_CODE, source=lan.VISITOR)
+        self._root("nas2fa grants list")
+        chapter("The administrator ends that: the session is cut off, and another is refused")
+        self._root("nas2fa grants revoke --user alice")
+        session.type(_AT_SHARE, "ls")
+        session.wait("NT_STATUS_CONNECTION_DISCONNECTED")
+        self._visit(samba.NEEDS_CODE)
+
+    def _visit(self, expected: str, source: str = lan.NEIGHBOUR) -> None:
+        print(f"\n    $ smbclient //nas/{samba.SHARE} -U alice    (at {source})", flush=True)
+        said = samba.visit(self._box, "alice", source=source)
+        show(said)
+        if said != expected:
+            raise UnexpectedError(f"Samba did not say {expected}")
+
     def _locked(self) -> None:
         chapter(f"Somebody who knows the password guesses codes: {DENY} wrong ones, and that source is locked")
         for _ in range(DENY):
             self._ssh(self._phone.wrong(), entered=False, saying="not right")
-        session = Terminal("ssh alice@box id -un", openssh(self._box, "alice"))
-        session.type(PASSWORD_PROMPT, PASSWORD)
-        session.end(entered=False, saying="Too many wrong codes")
+        self._at_her_computer().end(entered=False, saying="Too many wrong codes")
 
     def _explained_and_unlocked(self) -> None:
         chapter("The administrator sees what happened, and unlocks her")
@@ -203,9 +234,7 @@ class Story:
         after = self._box.run(_FILES).stdout
         if after != self._files:
             raise UnexpectedError("a file is not as it was")
-        session = Terminal("ssh alice@box id -un", openssh(self._box, "alice"))
-        session.type(PASSWORD_PROMPT, PASSWORD)
-        session.end(entered=True, saying="alice")
+        self._at_her_computer().end(entered=True, saying="alice")
 
 
 def prepare(box: Box) -> None:
@@ -213,6 +242,9 @@ def prepare(box: Box) -> None:
     box.run(["useradd", "--create-home", "--shell", "/bin/bash", "--groups", "sudo", "alice"])
     box.run(["chpasswd"], stdin=f"alice:{PASSWORD}\n")
     logins.configure_sshd(box, "")
+    samba.set_password(box, "alice", PASSWORD)
+    samba.add_shares(box)
+    lan.attach(box)
 
 
 def fingerprint(folder: Path) -> str:
@@ -251,7 +283,7 @@ def main(arguments: list[str]) -> int:
     suite = host_suite() if host_suite() in SUITES else SUITES[0]
     chapter(f"A throw-away Debian ({suite}) with our packages, beside this machine; the first time it is fetched")
     try:
-        with Box(installed(suite)) as box:
+        with Box(installed(suite, samba_recipe(suite))) as box:
             prepare(box)
             print(f"    {box.name} is up, with a network of its own.", flush=True)
             if "--shell" in arguments:

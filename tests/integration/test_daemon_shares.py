@@ -101,6 +101,7 @@ def test_what_is_said_in_the_journal(daemon: Running) -> None:
     for _ in range(5):
         assert word(daemon) == "allow"
     daemon.ask("smb.revoke", **ALICE)
+    assert word(daemon) == "expired"
     messages = [r["message"] for r in daemon.records() if r.get("uid") == "1000" and r["event"] != "IMPORTED"]
     told = [message.partition(" (attempt")[0] for message in messages]
     assert told == [
@@ -110,6 +111,7 @@ def test_what_is_said_in_the_journal(daemon: Running) -> None:
         "nas2fa: file shares opened for alice from 192.0.2.7 via nas2fa",
         "nas2fa: allowed alice from 192.0.2.7 via samba",
         "nas2fa: file shares closed for alice from everywhere by uid 0: revoked, sessions could not be ended",
+        "nas2fa: denied alice from 192.0.2.7 via samba: NO_GRANT",
     ]
 
 

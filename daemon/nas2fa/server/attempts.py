@@ -100,7 +100,7 @@ class Attempts:
         self._own: deque[Ended] = deque(maxlen=KEPT_OWN)
         self._free: deque[float] = deque(maxlen=FREE_MOST)  # CLOCK_BOOTTIME of the latest free records
         self._flooded = False
-        self._told: dict[tuple[int | None, str, str, str], float] = {}  # CLOCK_BOOTTIME of the last such record
+        self._told: dict[tuple[int | None, str, str], tuple[Reason, float]] = {}  # and CLOCK_BOOTTIME of the record
 
     def run(self, hello: Hello, peer_is_root: bool) -> Flow:
         """The conversation for this hello, recorded however it ends."""
@@ -182,15 +182,15 @@ class Attempts:
             )
 
     def _just_told(self, attempt: Attempt, verdict: Verdict) -> bool:
-        """Whether this outcome of this user, source and service was recorded a moment ago; notes it if not."""
-        boot = attempt.began.boot
-        key = (attempt.hello.uid, attempt.source.key, attempt.hello.service, str(verdict.reason))
-        if boot - self._told.get(key, -SAME_SECONDS) < SAME_SECONDS:
+        """Whether the last record of this user, source and service was the same, a moment ago; notes it if not."""
+        boot, key = attempt.began.boot, (attempt.hello.uid, attempt.source.key, attempt.hello.service)
+        reason, at = self._told.get(key, (None, 0.0))
+        if reason is verdict.reason and boot - at < SAME_SECONDS:
             return True
         if len(self._told) >= SAME_MOST:
-            self._told = {k: at for k, at in self._told.items() if boot - at < SAME_SECONDS}
+            self._told = {k: told for k, told in self._told.items() if boot - told[1] < SAME_SECONDS}
         if len(self._told) < SAME_MOST:
-            self._told[key] = boot
+            self._told[key] = (verdict.reason, boot)
         return False
 
     def _worth_a_record(self, attempt: Attempt) -> bool:

@@ -60,10 +60,7 @@ def _prepare(box: Box) -> None:
     box.run(["newusers"], stdin="".join(f"{name}:{PASSWORD}::::/home/{name}:/bin/bash\n" for name in everybody))
     for name in everybody:
         set_password(box, name, PASSWORD)
-    box.write(SMB_CONF, box.read(SMB_CONF) + _SHARES)
-    for share in (SHARE, OTHER_SHARE, GUEST_SHARE):
-        box.run(f"mkdir -m 1777 /srv/{share} && echo of {share} > /srv/{share}/file")
-    box.run("systemctl restart smbd")
+    add_shares(box)
     box.write("/etc/sudoers.d/alice", "alice ALL=(ALL) ALL\n", mode=0o440)
     allow_early_codes(box)
     configure_sshd(box, SSHD_LOAD)
@@ -71,6 +68,14 @@ def _prepare(box: Box) -> None:
 
 def _switch_on(box: Box) -> None:
     enable(box)
+
+
+def add_shares(box: Box) -> None:
+    """Let Samba serve the three shares."""
+    box.write(SMB_CONF, box.read(SMB_CONF) + _SHARES)
+    for share in (SHARE, OTHER_SHARE, GUEST_SHARE):
+        box.run(f"mkdir -m 1777 /srv/{share} && echo of {share} > /srv/{share}/file")
+    box.run("systemctl restart smbd")
 
 
 def set_password(box: Box, name: str, password: str) -> None:
@@ -85,13 +90,19 @@ def visit(
 
     `options` are smbclient's, for instance "-m", "SMB2_02" or "--client-protection=encrypt". lan.attach() comes first.
     """
-    host = lan.BOX6 if ":" in source else lan.BOX
-    network = lan.namespace_of(source)
-    login = f"--user={name}%{password}"
-    command = ["smbclient", f"//{host}/{share}", login, "--command=ls", *options]
-    done = box.run(["nsenter", f"--net={network}", "--", *command] if network else command, check=False)
+    done = box.run(client(name, password, "--command=ls", *options, source=source, share=share), check=False)
     said = re.findall(r"NT_STATUS_\w+", done.stdout + done.stderr)
     if done.returncode == 0 and not said:
         return OK
     assert said, done.stdout + done.stderr
     return str(said[0])
+
+
+def client(
+    name: str, password: str = PASSWORD, *options: str, source: str = lan.NEIGHBOUR, share: str = SHARE
+) -> list[str]:
+    """The command line in the box that runs smbclient at that address; it asks what to do on its standard input."""
+    host = lan.BOX6 if ":" in source else lan.BOX
+    network = lan.namespace_of(source)
+    command = ["smbclient", f"//{host}/{share}", f"--user={name}%{password}", *options]
+    return ["nsenter", f"--net={network}", "--", *command] if network else command
