@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from debianbox import lan
 from debianbox.layers import installed
 from debianbox.logins import login_layers, plain_layers
 from debianbox.machine import Box
 from debianbox.neighbours import Street, door_layers
 from debianbox.roots import SUITES
+from debianbox.samba import FileServer, samba_layers
 
 pytest.register_assert_rewrite("door_checks")
 
@@ -54,3 +56,11 @@ def closed_street(suite: str) -> Iterator[Street]:
     with Box(door_layers(suite)) as box:
         box.run("systemctl mask --now --quiet nas2fad.service 'nas2fad-*.socket' nas2fa-signin.socket")
         yield Street(box)
+
+
+@pytest.fixture(scope="module")
+def server(suite: str) -> Iterator[FileServer]:
+    """A Debian with a file server that asks nas2fad, and two machines beside it, shared by the tests of a file."""
+    with Box(samba_layers(suite)) as box:
+        lan.attach(box)
+        yield FileServer(box)

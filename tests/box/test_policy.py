@@ -15,8 +15,8 @@ from debianbox.lan import GATEWAY, Neighbour
 from debianbox.lan import NEIGHBOUR as OFFICE
 from debianbox.logins import CODE_PROMPT, PASSWORD, PASSWORD_PROMPT, Person
 from debianbox.machine import Box
+from debianbox.rules import set_rules
 
-CONFIG = "/etc/nas2fa/nas2fa.toml"
 ANY_PASSWORD_PROMPT = "[Pp]assword( for [a-z]+)?: "  # that of sudo too
 
 
@@ -30,14 +30,6 @@ def lan(box: Box) -> Neighbour:
 @pytest.fixture
 def alice(box: Box) -> Person:
     return logins.enrol(box, "alice")
-
-
-def set_rules(box: Box, text: str) -> None:
-    """Put rules in force; what is wrong with them fails here."""
-    box.write(CONFIG, text)
-    box.run(["nas2fad", "--check-config", CONFIG])
-    box.run("systemctl reload nas2fad")
-    box.until(f"cmp {CONFIG} /var/lib/nas2fa/last-good.toml")
 
 
 def come(machine: Neighbour, user: str, address: str, *options: str) -> pexpect.spawn[str]:

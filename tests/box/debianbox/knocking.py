@@ -61,4 +61,4 @@ def records(box: Box, name: str) -> list[tuple[str, ...]]:
     uid = box.run(["id", "-u", name]).stdout.strip()
     fields = ("NAS2FA_EVENT", "NAS2FA_REASON", "NAS2FA_SERVICE", "NAS2FA_SOURCE")
     found = box.journal(f"NAS2FA_UID={uid}", "SYSLOG_IDENTIFIER=nas2fad")
-    return [tuple(str(record[key]) for key in fields) for record in found if "NAS2FA_SERVICE" in record]
+    return [tuple(str(record.get(key, "")) for key in fields) for record in found if "NAS2FA_SERVICE" in record]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import lan
 from .layers import installed, layer
-from .logins import PASSWORD, SSHD_LOAD, USERS, allow_early_codes, configure_sshd, enable
+from .logins import PASSWORD, SSHD_LOAD, USERS, Person, allow_early_codes, configure_sshd, enable, enrol
 from .machine import Box
 from .roots import samba_recipe
 
@@ -39,6 +42,8 @@ _SHARES = f"""
    read only = no
    guest ok = yes
 """
+
+STACK = "/etc/pam.d/samba"
 
 
 def plain_samba_layers(suite: str) -> list[Path]:
@@ -83,6 +88,11 @@ def set_password(box: Box, name: str, password: str) -> None:
     box.run(["smbpasswd", "-a", "-s", name], stdin=f"{password}\n{password}\n")
 
 
+def wait_for_samba(box: Box) -> None:
+    """Until smbd listens on both ports, by both versions of IP: it says that it is ready a little before."""
+    box.until("test $(ss --no-header --listening --tcp --numeric 'sport = :445 or sport = :139' | wc -l) = 4")
+
+
 def visit(
     box: Box, name: str, password: str = PASSWORD, *options: str, source: str = lan.NEIGHBOUR, share: str = SHARE
 ) -> str:
@@ -106,3 +116,51 @@ def client(
     network = lan.namespace_of(source)
     command = ["smbclient", f"//{host}/{share}", f"--user={name}%{password}", *options]
     return ["nsenter", f"--net={network}", "--", *command] if network else command
+
+
+def unlock(
+    box: Box, person: Person, address: str = lan.NEIGHBOUR, *options: str, code: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """`nas2fa unlock smb --from ADDRESS OPTIONS` by that person, who types the code of the phone, or `code`."""
+    words = ["nas2fa", "unlock", "smb", "--from", address, *options]
+    return box.run(words, user=person.name, stdin=f"{code or person.phone.code()}\n", check=False)
+
+
+class FileServer:
+    """A box made of samba_layers that many tests share, each with people of its own."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+        self._names = iter(PEOPLE)
+        wait_for_samba(box)
+
+    def stranger(self) -> str:
+        """Somebody who has not set up a second step, and whom nobody else is given. StopIteration: none is left."""
+        return next(self._names)
+
+    def person(self) -> Person:
+        """Somebody who has, likewise."""
+        return enrol(self.box, self.stranger())
+
+    def person_at(self, *addresses: str) -> Person:
+        """Somebody who has, and to whom the shares are open at one or two addresses."""
+        person = self.person()
+        for address in addresses:
+            opened = unlock(self.box, person, address)
+            assert opened.returncode == 0, opened.stderr
+        return person
+
+    @contextmanager
+    def configured(self, *lines: str) -> Iterator[None]:
+        """Samba with these lines in the section [global] of smb.conf, for the time of a `with`."""
+        before = self.box.read(SMB_CONF)
+        self._restart("".join(f"{line}\n" for line in ("[global]", *lines)).join(before.split("[global]\n")))
+        try:
+            yield
+        finally:
+            self._restart(before)
+
+    def _restart(self, text: str) -> None:
+        self.box.write(SMB_CONF, text)
+        self.box.run("systemctl reset-failed smbd; testparm --suppress-prompt && systemctl restart smbd")
+        wait_for_samba(self.box)
