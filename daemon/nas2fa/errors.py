@@ -51,6 +51,7 @@ class Reason(StrEnum):
     FORBIDDEN = "FORBIDDEN"  # this caller may not ask that
     BAD_REQUEST = "BAD_REQUEST"
     UNKNOWN_USER = "UNKNOWN_USER"
+    UNKNOWN_GROUP = "UNKNOWN_GROUP"
     ALREADY_ENROLLED = "ALREADY_ENROLLED"
     NO_PROOF = "NO_PROOF"  # enrolment without invite code, listed source or console
     EXPIRED = "EXPIRED"  # a token or invite code is over

@@ -53,7 +53,7 @@ def locked(seconds: float) -> str:
 def on_trial(seconds: float) -> str:
     """The line before the prompt of an administrator while `nas2fa system enable` waits to be confirmed."""
     return (
-        f"Two-step verification is on trial here and switches itself off in {_minutes(seconds)}. "
+        f"A change of two-step verification is on trial here, and is undone in {_minutes(seconds)}. "
         "Keep it: nas2fa system confirm"
     )
 

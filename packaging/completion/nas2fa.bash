@@ -9,7 +9,7 @@ _nas2fa_options() {
 	repair) echo "--restore --adopt --yes --json --help" ;;
 	"system check") echo "--json --quiet --log --help" ;;
 	"system enable")
-		echo "--confirm-within --dry-run --yes --ssh-keys --decoy --exempt --no-samba --despite-findings --no-way-back-check --help" ;;
+		echo "--confirm-within --dry-run --yes --ssh-keys --decoy --no-decoy --exempt --samba --no-samba --despite-findings --no-way-back-check --help" ;;
 	"system disable") echo "--yes --help" ;;
 	"user add") echo "--uri --from-file --armed --replace --json --help" ;;
 	"user invite") echo "--hours --json --help" ;;

@@ -33,6 +33,7 @@ ENROL = "nas2fa user add {} --armed --uri 'otpauth://totp/x?secret=GEZDGNBVGY3TQ
 EXEMPT = "nas2fa exempt add --user bob --service sshd --from 10.0.0.0/24 --reason nightly --until"
 MADE_LONG_AGO = """sed -i 's/"created": *[0-9]*/"created": 1700000000/' /var/lib/nas2fa/exemptions.json"""
 OVER = MADE_LONG_AGO + """; sed -i 's/"until": *[0-9]*/"until": 1700000001/' /var/lib/nas2fa/exemptions.json"""
+CODE_AFTER_KEYS = """sed -i 's/"ssh_keys": "guard"/"ssh_keys": "code"/' /var/lib/nas2fa-switch/enforced/facts.json"""
 HAND = "common-auth-by-hand"  # so is each change in the part that pam-auth-update writes
 
 
@@ -170,6 +171,11 @@ PLANTS = [
     Plant(f"{EXEMPT} $(date -d '+3 days' +%F); {MADE_LONG_AGO}", "exemption-ends-soon"),
     Plant(f"{EXEMPT} $(date -d '+3 days' +%F); {OVER}", "exemption-ended"),
     Plant("umask 077; echo '{' > /var/lib/nas2fa/exemptions.json", "exemptions-at-fault"),
+    Plant(f"{CODE_AFTER_KEYS}; {EXEMPT} $(date -d '+9 days' +%F)", "key-alone-not-open"),
+    Plant(
+        f"{CODE_AFTER_KEYS}; printf 'Match User bob Address 10.0.0.0/24\nAuthenticationMethods publickey\n' >> {DROP_IN}",
+        "key-alone-still-open",
+    ),
     Plant("mkdir /etc/exports", "check-failed"),
     # People
     Plant("usermod -aG sudo bob", "admin-not-enrolled"),

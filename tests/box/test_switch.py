@@ -31,7 +31,7 @@ def test_on_trial_confirmed_and_off_again(plain_box: Box) -> None:
     child = clients.openssh(box, "ann")
     child.expect(PASSWORD_PROMPT)
     child.sendline(PASSWORD)
-    child.expect("on trial .* switches itself off in .*" + CODE_PROMPT)
+    child.expect("on trial .* is undone in .*" + CODE_PROMPT)
     clients.answer(child, ("", ann.phone.code()))
     assert child.exitstatus == 0
     assert "Confirmed" in system(box, "confirm")
@@ -53,6 +53,8 @@ def test_a_dry_run_touches_nothing(plain_box: Box) -> None:
     plain_box.run("touch /root/then")
     before = everything(plain_box)
     assert "+KbdInteractiveAuthentication yes" in system(plain_box, *PLAINLY, "--dry-run")
+    said = system(plain_box, "enable", "--dry-run", status=1)
+    assert said.index("+KbdInteractiveAuthentication yes") < said.index("root: has no second step")
     assert changed(before, everything(plain_box)) == []
     newer = "find /etc /var/lib/pam /var/cache/debconf /var/lib/nas2fa-switch -newer /root/then -type f ! -name lock"
     assert plain_box.run(newer).stdout == ""
@@ -208,8 +210,11 @@ def test_key_and_code(plain_box: Box) -> None:
         assert shown.startswith(f"authenticationmethods {methods}")
     alice = logins.enrol(plain_box, "alice")
     assert logins.ssh(plain_box, alice, alice.phone.code())[0]
-    said = system(plain_box, "enable", "--yes", "--no-way-back-check", "--ssh-keys", "code")
+    said = system(plain_box, "enable", "--yes", "--no-way-back-check")
+    assert "--ssh-keys code" in said
     assert "Nothing would change" in said
+    said = system(plain_box, "enable", "--yes", "--no-way-back-check", "--decoy")
+    assert "goes back to what was confirmed before in 10 min" in said
 
 
 def test_the_decoy_asks_after_a_wrong_password(plain_box: Box) -> None:

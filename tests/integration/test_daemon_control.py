@@ -282,7 +282,7 @@ def test_an_admin_reads_at_the_prompt_that_it_is_on_trial(daemon: Running) -> No
         note.write_text(text)
         note.chmod(0o644)
         packets = daemon.login(ALICE, None)[1]
-        assert (b"on trial here and switches itself off in 10 minutes" in packets[0]) == told
+        assert (b"on trial here, and is undone in 10 minutes" in packets[0]) == told
     note.write_text(json.dumps({"until": until, "uids": [1000]}))
     note.chmod(0o666)  # somebody else may have written it
     assert b"on trial" not in daemon.login(ALICE, None)[1][0]

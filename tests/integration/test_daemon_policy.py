@@ -53,6 +53,31 @@ def test_an_exemption_from_its_making_to_its_end(daemon: Running) -> None:
     assert [r.get("phase") for r in records[1:4]] == ["auth", "guard", "auth"]
 
 
+def test_an_imagined_key_alone_is_decided_as_the_guard_decides(daemon: Running) -> None:
+    daemon.add(1000, "alice")
+    alone = {"rhost": "192.0.2.7", "first": "key", "key": "SHA256:" + "a" * 43, "alone": True}
+    assert word(daemon, replace(ALICE, phase="guard")) == "deny"
+    refused = imagined(daemon, **alone)
+    assert (refused["action"], refused["reason"]) == ("deny", "NOT_VERIFIED")
+    made = daemon.ask("exempt.add", **OFFICE, key=alone["key"], until=tomorrow())["done"]
+    assert imagined(daemon, **alone)["action"] == "deny"
+    assert imagined(daemon, **{**alone, "alone": False})["exemption"] == made["id"]
+    daemon.ask("exempt.add", **OFFICE, key="any", until=tomorrow())
+    assert word(daemon, replace(ALICE, phase="guard")) == "ignore"
+    assert imagined(daemon, **alone)["action"] == "skip"
+
+
+def test_an_imagined_login_of_somebody_locked_is_refused(daemon: Running) -> None:
+    daemon.add(1000, "alice")
+    for _ in range(6):
+        daemon.login(ALICE, b"R000000")
+    assert (imagined(daemon, rhost="192.0.2.7")["action"], imagined(daemon, rhost="192.0.2.7")["reason"]) == (
+        "deny",
+        "LOCKED",
+    )
+    assert imagined(daemon, rhost="192.0.2.8")["action"] == "code"
+
+
 def test_a_broken_file_exempts_nobody_and_health_says_so(daemon: Running) -> None:
     daemon.add(1000, "alice")
     daemon.ask("exempt.add", **OFFICE, until=tomorrow())

@@ -39,7 +39,8 @@ def commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
 
 
 def options(command: click.Command) -> set[str]:
-    found = {word for option in command.params if isinstance(option, click.Option) for word in option.opts}
+    all_of_them = [option for option in command.params if isinstance(option, click.Option)]
+    found = {word for option in all_of_them for word in (*option.opts, *option.secondary_opts)}
     return {word for word in found if word.startswith("--")} | {"--help"}
 
 

@@ -9,7 +9,11 @@ import time
 
 import pytest
 from commanding import ME, ROOT, Command
+from nas2fa.activation.edits import KeyOnly, Keys
+from nas2fa.activation.key_only import in_force
+from nas2fa.activation.system import System
 from scripted_daemon import ScriptedDaemon, done, refuse, request, say
+from switched import switch_on
 
 NEW_YEAR = int(time.mktime((2027, 1, 1, 0, 0, 0, 0, 0, -1)))
 ROW = {
@@ -74,6 +78,67 @@ def test_removal(nas2fa) -> None:
         assert nas2fa("exempt", "remove", "x").code == 1
 
 
+SHA = "SHA256:" + "a" * 43
+BACKUP = KeyOnly("backup", ("10.0.0.0/24",))
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "told"),
+    [
+        (Keys.CODE, "any", "nas2fa system enable"),
+        (Keys.PASSWORD, "", "nas2fa system enable"),
+        (Keys.GUARD, "any", ""),
+        (Keys.GUARD, SHA, "--key any"),
+        (None, SHA, ""),
+        (None, "any", ""),
+    ],
+)
+def test_what_else_a_key_alone_needs_is_told(nas2fa, tmp_path, keys, key, told) -> None:
+    if keys:
+        switch_on(tmp_path, keys)
+    with ScriptedDaemon(nas2fa.socket, [request("exempt.add", key=key), done(id="0a", until=NEW_YEAR)]):
+        more = ["--key", key] if key else []
+        err = nas2fa("exempt", "add", "--user", "root", *SAID, "--until", "2027-01-01", *more).err
+    assert told in err
+    assert bool(told) == bool(err)
+
+
+@pytest.mark.parametrize(("keys", "told"), [(Keys.CODE, True), (Keys.GUARD, False)])
+def test_a_door_that_stays_open_in_sshd_is_told(nas2fa, tmp_path, keys, told) -> None:
+    switch_on(tmp_path, keys, [BACKUP])
+    with ScriptedDaemon(nas2fa.socket, [request("exempt.remove", id="0a0b0c0d"), done(**ROW)]):
+        assert ("nas2fa system enable" in nas2fa("exempt", "remove", "0a0b0c0d").err) == told
+
+
+@pytest.mark.parametrize(
+    ("keys", "words", "alone"),
+    [
+        (Keys.GUARD, ["first=key"], True),
+        (Keys.GUARD, [f"key={SHA}"], True),
+        (Keys.GUARD, ["first=password"], None),
+        (Keys.GUARD, ["first=key", "service=su"], None),
+        (Keys.CODE, ["first=key", "from=10.0.0.7"], False),
+        (None, ["first=key"], False),
+    ],
+)
+def test_a_key_is_imagined_alone_where_sshd_asks_for_nothing_else(nas2fa, tmp_path, keys, words, alone) -> None:
+    if keys:
+        switch_on(tmp_path, keys, [BACKUP])
+    asks = ("hear", lambda seen: seen["args"].get("alone") is alone)
+    refused = {**IMAGINED, "action": "deny", "reason": "NOT_VERIFIED"}
+    with ScriptedDaemon(nas2fa.socket, [asks, done(**refused, trace=[])]):
+        assert "a key alone is not enough" in nas2fa("explain", "--imagine", "user=root", *words).out
+
+
+def test_an_exempt_key_stands_alone_with_any_choice(tmp_path) -> None:
+    switch_on(tmp_path, Keys.CODE, [BACKUP])
+    ssh = in_force(System(str(tmp_path)))
+    assert ssh.alone("backup", "10.0.0.7")
+    assert not ssh.alone("backup", "10.0.1.7")
+    assert not ssh.alone("backup", "nas.lan")
+    assert not ssh.alone("root", "10.0.0.7")
+
+
 IMAGINED = {"action": "skip", "reason": "RULE", "why": "rule 2 (lan): no code", "rule": 2, "exemption": ""}
 
 
@@ -109,3 +174,13 @@ def test_what_cannot_be_imagined(nas2fa, words, code) -> None:
 def test_devices_are_forgotten(nas2fa) -> None:
     with ScriptedDaemon(nas2fa.socket, [request("user.forget", **ROOT), done(forgotten=2)]):
         assert nas2fa("user", "forget-devices", "root").out == "Trusted devices of root forgotten: 2.\n"
+
+
+def test_a_bad_day_is_answered_by_an_example(nas2fa) -> None:
+    err = nas2fa("exempt", "add", "--user", "root", *SAID, "--until", "someday").err
+    assert "2027-01-01 18:00" in err
+    assert "%Y" not in err
+
+
+def test_an_unknown_group_is_no_unknown_user(nas2fa) -> None:
+    assert "UNKNOWN_GROUP" in nas2fa("exempt", "add", "--group", "no-such-group", *SAID, "--until", "2027-01-01").err

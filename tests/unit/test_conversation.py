@@ -295,7 +295,7 @@ def test_an_admin_is_told_that_it_is_on_trial() -> None:
     world.trials = {UID: 350.0}
     played = play(world, SSH, code())
     assert played.verdict.word == "allow"
-    assert [line for line in played.told if "switches itself off in 6 minutes" in line]
+    assert [line for line in played.told if "is undone in 6 minutes" in line]
     assert "nas2fa system confirm" in played.told[0]
     assert play(world, replace(SSH, phase="decoy"), wrong()).told[:1] == played.told  # as a real login would
 

@@ -13,10 +13,12 @@ from nas2fa.activation.edits import (
     drop_in,
     has_own_lines,
     in_force,
+    key_only,
     one_field_stack,
     samba_stack,
     sshd_stack,
 )
+from nas2fa.activation.key_only import from_exemptions, pairs
 from nas2fa.activation.system import Ran, System
 
 SSHD = """\
@@ -123,3 +125,20 @@ def test_admins_are_root_and_the_members_of_the_groups_that_become_root() -> Non
     assert admins(Named()) == [
         Admin(0, "root"), Admin(0, "toor"), Admin(1000, "ann"), Admin(1001, "ben"), Admin(70001, "dora"),
     ]  # fmt: skip
+
+
+def row(**more: object) -> dict[str, object]:
+    return {"user": "backup", "service": "sshd", "network": "10.0.0.0/24", "key": "any", "over": False, **more}
+
+
+def test_the_drop_in_tells_whom_it_exempts() -> None:
+    exempt = from_exemptions([row(), row(network="fd00::/64"), row(user="git", key="")])
+    assert key_only(drop_in(Keys.CODE, exempt)) == exempt
+    assert pairs(exempt) == {("backup", "10.0.0.0/24"), ("backup", "fd00::/64"), ("git", "10.0.0.0/24")}
+
+
+@pytest.mark.parametrize(
+    "more", [{"over": True}, {"user": "", "group": "staff"}, {"service": "su"}, {"user": "a b"}, {"key": "SHA256:x"}]
+)
+def test_what_opens_no_door_for_a_key_alone(more: dict[str, object]) -> None:
+    assert from_exemptions([row(**more)]) == ()

@@ -38,6 +38,7 @@ class KeyOnly:
 _GUARD_LINE = "account required pam_nas2fa.so guard"
 _GRANT_LINE = "account requisite pam_nas2fa.so"
 _PUBKEY_LINE = "auth [success=done new_authtok_reqd=done ignore=ignore default=die] pam_nas2fa.so pubkey"
+_KEY_ONLY = re.compile(r"^Match User (\S+) Address (\S+)$", re.MULTILINE)
 _METHODS = "publickey,keyboard-interactive:pam keyboard-interactive:pam"
 
 _DROP_IN = """\
@@ -59,6 +60,11 @@ def drop_in(keys: Keys, exempt: Sequence[KeyOnly] = ()) -> str:
             f"Match User {one.user} Address {','.join(one.networks)}\n    AuthenticationMethods publickey {_METHODS}\n"
         )
     return text + ("Match all\n" if exempt else "")
+
+
+def key_only(text: str) -> tuple[KeyOnly, ...]:
+    """The users whom drop_in() made exempt in this text."""
+    return tuple(KeyOnly(user, tuple(places.split(","))) for user, places in _KEY_ONLY.findall(text))
 
 
 def in_force(keys: Keys) -> dict[str, tuple[str, ...]]:

@@ -32,7 +32,10 @@ def no_box_for_it(system: System) -> str | None:
 def busy(system: System) -> str | None:
     """What is under way that a switch would get in the way of; None when nothing is."""
     if state.pending(system) is not None:
-        return "A switch is on trial already. Confirm it (nas2fa system confirm) or undo it (nas2fa system disable)."
+        return (
+            "A switch is on trial already. Confirm it (nas2fa system confirm), wait until it undoes itself, or switch "
+            "all off (nas2fa system disable)."
+        )
     if system.run(["debconf-communicate", "libpam-runtime"], "GET libpam-runtime/profiles\n").status != 0:
         return "apt or dpkg is at work (debconf is locked). Wait until it is done, then try again."
     return None
@@ -66,6 +69,8 @@ def no_way_back(system: System, admins: Sequence[Admin], keys: Keys, ask: Ask) -
 def _lack(system: System, admin: Admin, row: Mapping[str, Any] | None, keys: Keys) -> str | None:
     """What keeps an administrator from logging in with a code; None: nothing."""
     if row is None or not row["armed"]:
+        if keys is not Keys.CODE and not has_password(system, admin.user):
+            return "has no second step, and as its password is locked it needs none"
         return f"has no second step (nas2fa setup --user {admin.user})"
     if row["fault"]:
         return "has a record that cannot be read (nas2fa repair)"

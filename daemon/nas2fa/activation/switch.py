@@ -257,11 +257,18 @@ def confirm(system: System, ask: Ask) -> None:
         if not any(not told.uids or row["uid"] in told.uids for row in since):
             raise SwitchError(
                 "no administrator has logged in with a code since the switch. From another terminal, log in by ssh or "
-                "at the console with password and code; then confirm again."
+                "at the console with password and code; then confirm again." + _console_of_a_container(system)
             )
         state.confirm(system)
     _disarm(system)
     _log(CONFIRMED, f"2-step verification is on, confirmed by {caller()}", told)
+
+
+def _console_of_a_container(system: System) -> str:
+    """What else a container's administrator needs to know: its console is a pseudo-terminal."""
+    if system.run(["systemd-detect-virt", "--quiet", "--container"]).status != 0:
+        return ""
+    return " This is a container: its console counts with console_ptys = true in /etc/nas2fa/nas2fa.toml."
 
 
 def _log(message_id: str, text: str, told: Facts) -> None:

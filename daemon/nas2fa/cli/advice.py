@@ -14,7 +14,7 @@ _NEXT_CODE = "Wait until the app shows a new code, then try again."
 ADVICE: dict[Reason, str] = {
     Reason.NOT_ENROLLED: "Set it up with: nas2fa setup",
     Reason.EXPIRED: "Run the command again. An invite code that is over: ask your administrator for another.",
-    Reason.FORBIDDEN: "Commands about other users are for root: try it with sudo.",
+    Reason.FORBIDDEN: "Try it with sudo.",
     Reason.REUSED: _NEXT_CODE,
     Reason.FRESH_START: _NEXT_CODE,
     Reason.OLD: "Compare the clocks of box and phone, then use the code that the app shows now.",

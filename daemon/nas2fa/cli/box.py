@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nas2fa.activation.system import System
 from nas2fa.cli import terminal
 from nas2fa.control.client import STEP_PATIENCE, Client
 from nas2fa.control.messages import Rows
@@ -27,6 +28,11 @@ class Box:
     """The nas2fad of this machine, or the private one under `root`."""
 
     root: str | None = None
+
+    @property
+    def system(self) -> System:
+        """The files of this machine, or those below `root`."""
+        return System(self.root or "")
 
     def connect(self, socket: str = "control", patience: float = STEP_PATIENCE) -> Client:
         """Connect to one of its sockets. Raises UnreachableError."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
-from nas2fa.activation import doctor, edits, preflight, samba, switch
-from nas2fa.activation.admins import admins
+from nas2fa.activation import doctor, edits, preflight, samba, state, switch
+from nas2fa.activation.admins import Admin, admins
 from nas2fa.activation.edits import Keys
 from nas2fa.activation.findings import Severity
 from nas2fa.activation.places import SAMBA_STACK
@@ -51,19 +51,23 @@ class Wishes:
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
-@click.option("--ssh-keys", type=click.Choice([str(keys) for keys in Keys]), default="guard", show_default=True,
-              help="What becomes of ssh logins with a key.")  # fmt: skip
-@click.option("--decoy", is_flag=True, help="Ask for a code after a wrong password as well.")
+@click.option("--ssh-keys", type=click.Choice([str(keys) for keys in Keys]),
+              help="What becomes of ssh logins with a key; guard, if it is not on yet.")  # fmt: skip
+@click.option("--decoy/--no-decoy", default=None, help="Ask for a code after a wrong password as well.")
 @click.option("--exempt", type=click.Choice(["all", "none"]), help="Logins by key alone: do not ask about each.")
-@click.option("--no-samba", is_flag=True, help="Leave Samba as it is: its shares ask for no code.")
+@click.option("--samba/--no-samba", default=None, help="Cover Samba where it is installed, or leave it as it is.")
 @click.option("--despite-findings", is_flag=True, help="Go on although `nas2fa system check` finds errors.")
 @click.option("--no-way-back-check", is_flag=True, help="Go on even if no administrator could get in afterwards.")
 @click.pass_obj
-def enable(box: Box, /, ssh_keys: str, decoy: bool, no_samba: bool, **wishes: Any) -> int:
-    """Switch it on, on trial: it undoes itself unless you log in with a code and confirm."""
+def enable(box: Box, /, ssh_keys: str | None, decoy: bool | None, samba: bool | None, **wishes: Any) -> int:
+    """Switch it on, on trial: it undoes itself unless you log in with a code and confirm.
+
+    Where it is on already: what is not said about keys, decoy and Samba stays as it is.
+    """
     require_root()
+    here, said = System(), {"ssh_keys": ssh_keys, "decoy": decoy, "samba": samba}
     try:
-        return _enable(box, System(), Options(Keys(ssh_keys), decoy, samba=not no_samba), Wishes(**wishes))
+        return _enable(box, here, _options(said, _confirmed(here)), Wishes(**wishes))
     except PlanError as error:
         terminal.say_outside(f"{error}\nNothing was changed.", error=True)
     except (SwitchError, OSError) as error:
@@ -73,20 +77,45 @@ def enable(box: Box, /, ssh_keys: str, decoy: bool, no_samba: bool, **wishes: An
     return REFUSED
 
 
+def _confirmed(here: System) -> Mapping[str, Any]:
+    """The options of the switch that is confirmed; none when it is off. Raises PlanError when they cannot be read."""
+    before = state.enforced(here)
+    try:
+        return before.facts.options if before else {}
+    except (OSError, ValueError) as error:
+        raise PlanError(f"What is switched on now cannot be told: {error}. Begin anew: nas2fa system disable") from None
+
+
+def _options(said: Mapping[str, Any], before: Mapping[str, Any]) -> Options:
+    """What was said on the command line, for all else what was chosen before; tells what that is."""
+    kept = {name: before[name] for name, value in said.items() if value is None and name in before}
+    if kept:
+        words = [f"--ssh-keys {value}" if name == "ssh_keys" else _flag(name, value) for name, value in kept.items()]
+        terminal.say(f"As it is now, since nothing else was said: {' '.join(words)}")
+    wished = {name: value for name, value in {**said, **kept}.items() if value is not None}
+    return Options(Keys(wished.pop("ssh_keys", Keys.GUARD)), **wished)
+
+
+def _flag(name: str, value: bool) -> str:
+    return f"--{name}" if value else f"--no-{name}"
+
+
 def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
     _refuse(preflight.no_box_for_it(here) or preflight.busy(here))
-    if not wishes.despite_findings:
-        _refuse(_errors(box, here, mended=False))
     people = admins(here)
-    if not wishes.no_way_back_check:
-        _refuse(preflight.no_way_back(here, people, options.keys, box.request))
-    chosen = key_logins.choose(box, here, options.keys, wishes.exempt, ask=not (wishes.yes or wishes.dry_run))
+    missing = _missing(box, here, people, options, wishes)
+    if not wishes.dry_run:
+        _refuse(missing)
+    exempt = wishes.exempt or ("none" if wishes.dry_run else None)
+    chosen = key_logins.choose(box, here, options.keys, exempt, ask=not wishes.yes)
     options = replace(options, key_only=key_logins.key_only(box, chosen))
     changes = make(here, options)
     differing = [change for change in changes if change.was != change.new]  # the others only have a way back
     for change in differing:
         _show(change)
     _tell_samba(here, differing)
+    if wishes.dry_run:
+        _refuse(missing and f"Without --dry-run this would be refused:\n{missing}")
     if not differing:
         _refuse(None if wishes.despite_findings else _errors(box, here, mended=True))
         terminal.say("Nothing would change: it is on as wished.")
@@ -99,11 +128,20 @@ def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
         return REFUSED
     key_logins.exempt(box, chosen)
     told = switch.facts(options, people, wishes.confirm_within, way_back_checked=not wishes.no_way_back_check)
+    before = state.enforced(here)
     switch.switch(here, changes, options, told)
-    terminal.say(f"2-step verification is on trial, and switches itself off in {tables.span(wishes.confirm_within)}.")
+    undone = "goes back to what was confirmed before" if before else "switches itself off"
+    terminal.say(f"2-step verification is on trial, and {undone} in {tables.span(wishes.confirm_within)}.")
     terminal.say("Leave this shell open. From another terminal, log in with password and code; then keep it with:")
     terminal.say("  nas2fa system confirm")
     return 0
+
+
+def _missing(box: Box, here: System, people: Sequence[Admin], options: Options, wishes: Wishes) -> str | None:
+    """What has to be put right before; None: nothing."""
+    errors = None if wishes.despite_findings else _errors(box, here, mended=False)
+    lockout = None if wishes.no_way_back_check else preflight.no_way_back(here, people, options.keys, box.request)
+    return "\n".join(filter(None, (errors, lockout))) or None
 
 
 def _errors(box: Box, here: System, *, mended: bool) -> str | None:

@@ -10,12 +10,16 @@ from typing import Any
 
 import click
 
+from nas2fa.activation.edits import Keys
+from nas2fa.activation.key_only import SshKeys, in_force
 from nas2fa.cli import tables, terminal
 from nas2fa.cli.box import Box, account
+from nas2fa.cli.spans import Day
 from nas2fa.errors import Reason, RequestError
+from nas2fa.rules import ANY_KEY
 from nas2fa.shown import shown
 
-UNTIL_FORMATS = ["%Y-%m-%d", "%Y-%m-%d %H:%M"]
+_AGAIN = "  nas2fa system enable      then log in with a code, and: nas2fa system confirm"
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -32,7 +36,7 @@ def exempt() -> None:
 @click.option(
     "--key", default="", metavar="any|SHA256:...", help="Only by an ssh key, or after this one (see nas2fa(1))."
 )
-@click.option("--until", required=True, type=click.DateTime(UNTIL_FORMATS), metavar="DATE", help="Until this day.")
+@click.option("--until", required=True, type=Day(), metavar="DATE", help="Until this day.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why, for whoever finds it later.")
 @_json
 @click.pass_obj
@@ -57,6 +61,8 @@ def add(box: Box, /, user: str | None, group: str | None, until: datetime, as_js
         f"See how it decides: nas2fa explain --imagine user=NAME service={shown(rest['service'])} from=ADDRESS"
     )
     terminal.say(f"End it: nas2fa exempt remove {shown(done['id'])}")
+    if rest["service"] == "sshd":
+        _tell_of_keys(in_force(box.system), user, rest["key"])
 
 
 @exempt.command("list")
@@ -79,6 +85,24 @@ def remove(box: Box, id_: str) -> None:
     """End an exemption: from now on a code is asked."""
     gone, _ = box.request("exempt.remove", {"id": id_})
     terminal.say(f"Exemption {shown(gone['id'])} of {_who(gone)} is removed.")
+    if gone["service"] == "sshd" and (gone["user"], gone["network"]) in in_force(box.system).let_in:
+        terminal.warn(f"sshd still takes a key alone of {shown(gone['user'])} from there. To end that, too:")
+        terminal.warn(_AGAIN)
+
+
+def _tell_of_keys(ssh: SshKeys, user: str | None, key: str) -> None:
+    """What else it takes until a key alone is enough, with the --ssh-keys that is in force."""
+    if key not in ("", ANY_KEY):
+        if ssh.chosen is not None:
+            terminal.warn(
+                "A key alone is refused all the same: sshd does not tell PAM which key stood alone. For that take "
+                "--key any, and tie the key to the address in authorized_keys (from=)."
+            )
+    elif ssh.chosen in (Keys.CODE, Keys.PASSWORD) and user is None:
+        terminal.warn("sshd takes no key alone of a group (--ssh-keys): exempt its members one by one for that.")
+    elif ssh.chosen in (Keys.CODE, Keys.PASSWORD):
+        terminal.warn("sshd has to know as well before a key alone is enough:")
+        terminal.warn(_AGAIN)
 
 
 def _line(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -95,4 +119,4 @@ def _group(name: str) -> str:
     try:
         return grp.getgrnam(name).gr_name
     except (KeyError, ValueError):
-        raise RequestError(Reason.UNKNOWN_USER, f"no group named {shown(name)} on this box") from None
+        raise RequestError(Reason.UNKNOWN_GROUP, f"no group named {shown(name)} on this box") from None

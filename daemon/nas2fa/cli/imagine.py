@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from nas2fa.activation.key_only import in_force
 from nas2fa.cli import tables, terminal
 from nas2fa.cli.box import Box, account, groups_of
 from nas2fa.shown import shown
@@ -18,13 +19,17 @@ MEANING = {
     "skip": "No code is asked; what else the login needs stays.",
     "deny": "The login is refused.",
     "GRANTED": "Let in: a code has opened the file shares to this user at this address.",
+    "NOT_VERIFIED": "The login is refused: a key alone is not enough, and behind it none can ask for a code.",
     "NO_GRANT": "Refused: no code has opened the file shares to this user at this address.",
 }
 
 
 def imagine(box: Box, words: Sequence[str], as_json: bool) -> None:
     """Ask the daemon and print what it says."""
-    found, _ = box.request("imagine", _args(words))
+    args = _args(words)
+    if args.get("service", "sshd") == "sshd" and (args.get("first") == "key" or "key" in args):
+        args["alone"] = in_force(box.system).alone(args["user"], args.get("rhost", ""))
+    found, _ = box.request("imagine", args)
     if as_json:
         tables.print_json(found)
         return

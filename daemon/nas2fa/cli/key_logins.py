@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 
 from nas2fa.activation.edits import KeyOnly, Keys
+from nas2fa.activation.key_only import PLAIN, from_exemptions
 from nas2fa.activation.logins_seen import DAYS, YEAR, KeyLogin, key_logins
 from nas2fa.activation.plan import PlanError
 from nas2fa.activation.system import System
@@ -19,7 +19,6 @@ from nas2fa.rules import ANY_KEY
 from nas2fa.shown import shown
 
 REASON = "logged in by a key alone when 2-step verification was switched on"
-_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # a name that a Match line takes as it is
 
 
 def choose(box: Box, here: System, keys: Keys, exempt: str | None, *, ask: bool) -> list[KeyLogin]:
@@ -44,7 +43,7 @@ def _affected(box: Box, here: System, keys: Keys) -> list[KeyLogin]:
     exempt = [row for row in box.request("exempt.list", {})[1] if not row["over"] and row["key"] in ("", ANY_KEY)]
     return [
         one for one in key_logins(here)
-        if _PLAIN.fullmatch(one.user) and not any(_covers(row, one) for row in exempt)
+        if PLAIN.fullmatch(one.user) and not any(_covers(row, one) for row in exempt)
         and (keys is not Keys.GUARD or one.user in armed)
     ]  # fmt: skip
 
@@ -57,21 +56,21 @@ def _covers(row: Mapping[str, Any], one: KeyLogin) -> bool:
 
 
 def _yes(question: str) -> bool:
-    answer = terminal.ask(question, echo=True)
-    if answer is None:
-        raise PlanError("Say what becomes of these: --exempt all or --exempt none.")
-    return answer.strip().lower() in {"y", "yes"}
+    """Asks until the answer is one: whoever is not exempted is shut out."""
+    while (answer := terminal.ask(question, echo=True)) is not None:
+        if (word := answer.strip().lower()) in {"y", "yes", "n", "no"}:
+            return word[0] == "y"
+        terminal.say("Type y or n (Ctrl-C leaves, and changes nothing).")
+    raise PlanError("Say what becomes of these: --exempt all or --exempt none.")
 
 
 def key_only(box: Box, chosen: Sequence[KeyLogin]) -> tuple[KeyOnly, ...]:
     """All users who may log in to sshd by key alone, those chosen now among them: sshd has to know them, too."""
-    networks: dict[str, set[str]] = {}
-    for row in box.request("exempt.list", {})[1]:
-        if row["user"] and row["service"] == "sshd" and not row["over"] and _PLAIN.fullmatch(row["user"]):
-            networks.setdefault(row["user"], set()).add(row["network"])
-    for one in chosen:
-        networks.setdefault(one.user, set()).add(str(ip_network(one.network)))
-    return tuple(KeyOnly(user, tuple(sorted(places))) for user, places in sorted(networks.items()))
+    soon = [
+        {"user": one.user, "service": "sshd", "network": str(ip_network(one.network)), "key": ANY_KEY, "over": False}
+        for one in chosen
+    ]
+    return from_exemptions([*box.request("exempt.list", {})[1], *soon])
 
 
 def exempt(box: Box, chosen: Sequence[KeyLogin]) -> None:

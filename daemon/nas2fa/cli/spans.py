@@ -1,8 +1,9 @@
-"""A length of time on the command line."""
+"""Times on the command line: how long, and until when."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any, Final
 
 import click
@@ -26,6 +27,21 @@ class Span(click.ParamType):
             least, most = _short(self._least), _short(self._most)
             self.fail(f"a number with s, m or h behind it, from {least} to {most}, such as 10m", param, ctx)
         return seconds
+
+
+class Day(click.DateTime):
+    """A day, or a minute of it, by the clock of this box."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d", "%Y-%m-%d %H:%M"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The beginning of that day or minute, without a zone."""
+        try:
+            found: datetime = super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail('a day such as 2027-01-01, or a time such as "2027-01-01 18:00"', param, ctx)
+        return found
 
 
 def _short(seconds: int) -> str:

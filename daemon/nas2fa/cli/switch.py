@@ -88,7 +88,8 @@ def _status_lines(found: Mapping[str, Any]) -> list[tuple[str, object]]:
         return [("2-step verification", "off (nas2fa system enable)")]
     on = "on"
     if found["state"] == "trial":
-        on = f"on trial, {tables.span(found['seconds_left'])} left; keep it: nas2fa system confirm"
+        then = "as it was confirmed before" if found["before"] == "on" else "off"
+        on = f"on trial, in {tables.span(found['seconds_left'])} {then}; keep it: nas2fa system confirm"
     lines: list[tuple[str, object]] = [
         ("2-step verification", on),
         ("Since", f"{tables.moment(found['since'])} by {found['by']}"),

@@ -112,6 +112,7 @@ _IMAGINED = _user(
     tty=Arg(str, "", most=64),
     first=Arg(str, "password", choices=("password", "key")),
     key=Arg(str, "", most=64),
+    alone=Arg(bool, False),
     groups=Arg(str, "", most=GROUPS_MAX),
 )
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from nas2fa.activation.admins import has_password
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
 
-SOON = 7 * 86400  # seconds before the end of an exemption at which it is told
 FEW_CODES = 3  # recovery codes that are too few
 NAMES_MAX = 20  # names listed in one finding
 LOGIN_UID = 1000  # people's accounts begin here: UID_MIN of login.defs(5)
@@ -100,25 +98,6 @@ def records_can_be_used(look: Examination) -> Iterator[Finding]:
             )
 
 
-def exemptions_are_in_force(look: Examination) -> Iterator[Finding]:
-    """Those that have ended, and those made for long that end soon: backups fail on that day."""
-    if look.ask is None or look.health.get("exemptions", "ok") != "ok":  # daemon_is_well() tells that
-        return
-    for row in look.ask("exempt.list", {})[1]:
-        left = row["until"] - time.time()
-        if row["over"] or (left < SOON and row["until"] - row["created"] > 2 * SOON):
-            who = row["user"] or f"@{row['group']}"
-            yield Finding(
-                "exemption-ended" if row["over"] else "exemption-ends-soon",
-                Severity.NOTE if row["over"] else Severity.WARNING,
-                row["id"],
-                f"The exemption of {who} at {row['service']} from {row['network']} ({row['reason']}) "
-                + ("has ended." if row["over"] else f"ends in {max(1, round(left / 86400))} days."),
-                "From then on a code is asked for again, which a program cannot answer.",
-                f"If it is still needed, make another (nas2fa exempt add); then: nas2fa exempt remove {row['id']}",
-            )
-
-
 def _people(look: Examination) -> list[str]:
     """The accounts that a person can log in to, by their numbers and shells."""
     return [
@@ -147,5 +126,4 @@ CHECKS = (
     people_are_enrolled,
     administrators_have_recovery_codes,
     records_can_be_used,
-    exemptions_are_in_force,
 )

@@ -10,8 +10,10 @@ from nas2fa.clock.now import now
 from nas2fa.control.messages import paged
 from nas2fa.enrolment import exempting
 from nas2fa.errors import Reason, RequestError
-from nas2fa.login.admission import admission
+from nas2fa.login.admission import admission, loaded
 from nas2fa.login.attempt import Attempt
+from nas2fa.login.judgement import codes_per_try
+from nas2fa.login.lockout import standing
 from nas2fa.login.policy import Action, Decision
 from nas2fa.login.protocol import Hello
 from nas2fa.login.sharing import SERVICES, grant_of, is_sharing
@@ -56,16 +58,15 @@ def remove(desk: Desk, peer: Peer, args: Args) -> Act:
 
 def imagine(desk: Desk, peer: Peer, args: Args) -> dict[str, Any]:
     """What policy would decide about a login, and why. Nothing is asked, used up or recorded."""
-    key = frozenset({args["key"]}) if args["key"] else frozenset()
+    key = frozenset({args["key"]}) if args["key"] and not args["alone"] else frozenset()
     first = "publickey " if args["first"] == "key" or key else ""
-    phase = "account" if canonical(args["service"]) in SERVICES else "auth"
+    phase = "account" if canonical(args["service"]) in SERVICES else "guard" if args["alone"] else "auth"
     hello = Hello(phase, args["service"], args["uid"], args["user"], args["rhost"], args["tty"], "", first)
     attempt = Attempt("imagined", hello, True, now())
     attempt.source = source_of(hello, True, desk.world.rules().console)
     decision = _imagined(desk, attempt, key, frozenset(args["groups"].split(":")))
-    if decision.action is Action.CODE and is_sharing(hello, True):
-        reason = Reason.GRANTED if grant_of(attempt, desk.world) else Reason.NO_GRANT
-        decision = replace(decision, reason=reason)
+    if decision.action is Action.CODE:
+        decision = _unasked(desk, attempt, decision)
     return {
         "action": str(decision.action),
         "reason": str(decision.reason),
@@ -77,8 +78,23 @@ def imagine(desk: Desk, peer: Peer, args: Args) -> dict[str, Any]:
     }
 
 
+def _unasked(desk: Desk, attempt: Attempt, decision: Decision) -> Decision:
+    """What becomes of a decision for a code where none can be asked, or none would be taken."""
+    if is_sharing(attempt.hello, True):
+        return replace(decision, reason=Reason.GRANTED if grant_of(attempt, desk.world) else Reason.NO_GRANT)
+    if attempt.hello.phase == "guard":
+        why = f"{decision.why}; behind a key alone none can be asked"
+        return replace(decision, action=Action.DENY, reason=Reason.NOT_VERIFIED, why=why)
+    codes = codes_per_try(loaded(attempt, desk.world))
+    lock = standing(desk.world.state(attempt.hello.uid or 0), attempt.source, attempt.began.boot, codes)
+    if lock is None:
+        return decision
+    why = f"{decision.why}; but too many wrong ones were given"
+    return replace(decision, action=Action.DENY, reason=lock.reason, why=why)
+
+
 def _imagined(desk: Desk, attempt: Attempt, keys: frozenset[str], groups: frozenset[str]) -> Decision:
-    flow = admission(attempt, desk.world, trusting=attempt.hello.phase == "auth", keys=keys)
+    flow = admission(attempt, desk.world, trusting=attempt.hello.phase != "account", keys=keys)
     reply: Any = None
     try:
         while True:
