@@ -173,7 +173,8 @@ PLANTS = [
     Plant("umask 077; echo '{' > /var/lib/nas2fa/exemptions.json", "exemptions-at-fault"),
     Plant(f"{CODE_AFTER_KEYS}; {EXEMPT} $(date -d '+9 days' +%F)", "key-alone-not-open"),
     Plant(
-        f"{CODE_AFTER_KEYS}; printf 'Match User bob Address 10.0.0.0/24\nAuthenticationMethods publickey\n' >> {DROP_IN}",
+        f"{CODE_AFTER_KEYS}; printf 'Match User bob Address 10.0.0.0/24\n' >> {DROP_IN}; "
+        f"echo AuthenticationMethods publickey >> {DROP_IN}",
         "key-alone-still-open",
     ),
     Plant("mkdir /etc/exports", "check-failed"),
