@@ -38,7 +38,7 @@ def sample_args(verb: verbs.Verb) -> dict:
     """Arguments that pass the check, for the account of uid 1000."""
     samples = {"uid": 1000, "user": "alice", "uri": "otpauth://totp/x?secret=AAAAAAAAAAAAAAAA", "source": "console"}
     samples |= {"since": 0, "network": "10.0.0.0/24", "until": 2**31, "reason": "x", "id": "0a0b0c0d"}
-    samples |= {"service": "sshd"}
+    samples |= {"service": "sshd", "address": "10.0.0.5"}
     return {name: samples[name] for name in verb.args if name in samples}
 
 
@@ -48,6 +48,12 @@ def test_of_somebody_else_no_verb_is_open_to_a_user(daemon: Running, verb: str) 
     (answer,) = asked_by_stranger(daemon, f"say(ask({verb!r}, {sample_args(verbs.VERBS[verb])!r}))")
     assert answer["error"] == "FORBIDDEN"
     assert daemon.login(ALICE, b"R" + code().encode())[0] == "allow"
+
+
+@pytest.mark.parametrize("verb", ["smb.attempts", "smb.grants"])
+def test_a_list_of_everybody_is_roots(daemon: Running, verb: str) -> None:
+    (answer,) = asked_by_stranger(daemon, f"say(ask({verb!r}, {{}}))")
+    assert answer["error"] == "FORBIDDEN"
 
 
 ROOT_ONLY = [v for v in verbs.VERBS.values() if verbs.Caller.OWN not in v.callers and v.name != "setup"]

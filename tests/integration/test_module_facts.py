@@ -175,12 +175,13 @@ def test_facts_between_a_split_field_and_its_code(directory: Path) -> None:
     assert outcome.code is Pam.SUCCESS
 
 
-@pytest.mark.parametrize("service", ["sshd", "samba"])
+@pytest.mark.parametrize(("service", "code"), [("sshd", Pam.IGNORE), ("samba", Pam.PERM_DENIED)])
 @pytest.mark.parametrize("line", [ACCOUNT, f"{ACCOUNT} guard"])
-def test_facts_in_the_account_phase(directory: Path, service: str, line: str) -> None:
+def test_facts_in_the_account_phase(directory: Path, service: str, code: Pam, line: str) -> None:
+    """After IGNORE another line of Samba's stack would let in, so there it is a refusal."""
     stack = PamStack(directory, service=service).write(line)
     outcome, daemon = play(stack, [READ, GROUPS, READ, VERSION, READ, b"Vignore"], "account")
-    assert outcome.code is Pam.IGNORE
+    assert outcome.code is code
     assert daemon.answers == [b"G110", b"K" + SALT.encode()]
 
 
