@@ -48,7 +48,7 @@ const char *hello_item(const struct call *c, int type); /* of PAM; "" when unset
 bool hello_find_user(struct call *c); /* false when the daemon cannot be told of this user, as hello_send */
 bool hello_send(struct call *c);
 
-int relay(struct call *c); /* the PAM code of the call, as relay_verdict */
+int relay(struct call *c); /* opens c->fd; the PAM code of the call, as relay_verdict */
 int relay_verdict(const struct call *c, const char *word);
 
 /* What stays in the PAM handle for c->uid; NULL for any other. Verified: a code was, or policy asked none. */

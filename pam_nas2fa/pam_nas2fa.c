@@ -39,10 +39,7 @@ static int converse(struct call *c) {
 		return relay_verdict(c, "deny");
 	if (!c->known && c->phase != PHASE_DECOY)
 		return c->samba ? PAM_PERM_DENIED : PAM_USER_UNKNOWN; /* smbd makes it a guest */
-	r = wire_open(c);
-	if (r < 0)
-		pam_syslog(c->pamh, LOG_ERR, "%s: %s", c->socket, strerror(-r));
-	r = r < 0 ? relay_verdict(c, "unavailable") : hello_send(c) ? relay(c) : relay_verdict(c, "deny");
+	r = relay(c);
 	if (c->fd >= 0)
 		close(c->fd);
 	pam_set_data(c->pamh, KEPT_CODE, NULL, NULL);

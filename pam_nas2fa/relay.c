@@ -132,9 +132,11 @@ static bool relay_message(struct call *c, char type, char *text, size_t len) {
 
 int relay(struct call *c) {
 	char packet[WIRE_PACKET_MAX + 1];
-	ssize_t len = 0;
+	ssize_t len = wire_open(c);
 
-	for (int i = 0; i < PAM_MAX_NUM_MSG; i++) {
+	if (len == 0 && !hello_send(c))
+		return relay_verdict(c, "deny");
+	for (int i = 0; len >= 0 && i < PAM_MAX_NUM_MSG; i++) {
 		len = wire_receive(c, packet);
 		if (len < 0)
 			break;
@@ -148,6 +150,10 @@ int relay(struct call *c) {
 		if (!relay_message(c, packet[0], packet + 1, (size_t)len - 1))
 			break;
 	}
-	pam_syslog(c->pamh, LOG_ERR, "no verdict: %s", strerror(len < 0 ? (int)-len : EPROTO));
+	pam_syslog(c->pamh, LOG_ERR, "no verdict from %s: %s", c->socket,
+		   strerror(len < 0 ? (int)-len : EPROTO));
+	/* Where somebody is at a prompt; after a wrong password too, or the decoy would tell which one is right. */
+	if (!c->samba && (c->phase == PHASE_AUTH || c->phase == PHASE_DECOY))
+		pam_error(c->pamh, "%s", "Two-step verification does not answer. Tell the administrator.");
 	return relay_verdict(c, "unavailable");
 }

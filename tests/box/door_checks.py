@@ -79,7 +79,8 @@ def stays_shut_to_who_leaves(street: Street, door: Door, way: Way) -> None:
         assert {event for event, _ in logged(street.box, door, name)} <= {"ABANDONED", "DENIED"}
 
 
-def stays_shut_without_the_daemon(street: Street, door: Door, way: Way) -> None:
+def stays_shut_without_the_daemon(street: Street, door: Door, way: Way) -> Visit:
     """To everybody: the box cannot know who has set it up."""
     visit = way(street.stranger(), PASSWORD, "123456")
     assert (visit.entered, visit.asked) == (False, ["password"]), visit.shown
+    return visit

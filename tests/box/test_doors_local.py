@@ -62,7 +62,8 @@ def test_leaving_at_the_code_prompt(street: Street, name: str) -> None:
 
 @pytest.mark.parametrize("name", LOCAL)
 def test_with_nas2fad_masked_nobody_gets_in(closed_street: Street, name: str) -> None:
-    stays_shut_without_the_daemon(closed_street, LOCAL[name], way_in(closed_street.box, LOCAL[name]))
+    visit = stays_shut_without_the_daemon(closed_street, LOCAL[name], way_in(closed_street.box, LOCAL[name]))
+    assert "does not answer" in visit.shown
 
 
 def test_sudo_remembers(street: Street) -> None:

@@ -1,5 +1,6 @@
 """The daemon's word as a PAM code, for every phase: the table of docs/protocol.md, part 1."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ ACCOUNT_CODES = {
     "": Pam.PERM_DENIED,
 }
 WORDS = tuple(ACCOUNT_CODES)
+NO_ANSWER = "Two-step verification does not answer. Tell the administrator."
 CODES = {
     "auth": {
         "allow": Pam.SUCCESS,
@@ -69,6 +71,28 @@ def test_no_daemon(directory: Path, phase: str) -> None:
     call, line = LINES[phase]
     outcome = PamStack(directory).write(line).run("daemon", call)
     assert outcome.code is CODES[phase]["unavailable"]
+
+
+@pytest.mark.parametrize("away", [True, False], ids=["away", "silent"])
+@pytest.mark.parametrize("phase", LINES)
+@pytest.mark.parametrize("service", ["sshd", "samba"])
+def test_who_is_at_the_prompt_is_told_that_it_does_not_answer(
+    directory: Path, service: str, phase: str, away: bool
+) -> None:
+    """The decoy too: else who guesses passwords would learn of the right one while nas2fad is away."""
+    call, line = LINES[phase]
+    stack = PamStack(directory, service=service).write(line)
+    with contextlib.nullcontext() if away else FakeDaemon(stack.socket, [READ]):
+        outcome = stack.run("daemon", call)
+    told = service != "samba" and phase in ("auth", "decoy")
+    assert outcome.all("error") == [NO_ANSWER] * told
+
+
+def test_a_verdict_is_not_commented_on(directory: Path) -> None:
+    """nas2fad has told what there is to tell."""
+    stack = PamStack(directory).write(AUTH_LINE)
+    with FakeDaemon(stack.socket, [READ, b"eno", b"Vunavailable"]):
+        assert stack.run("daemon", "auth").all("error") == ["no"]
 
 
 @pytest.mark.parametrize(
