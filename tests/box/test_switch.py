@@ -135,6 +135,22 @@ def test_a_match_block_that_wins(plain_box: Box) -> None:
     assert changed(before, everything(plain_box)) == []
 
 
+def test_while_sshd_is_stopped(plain_box: Box) -> None:
+    """As in a boot with the rescue word: what it would do with its configuration is asked all the same."""
+    plain_box.run("systemctl stop ssh")
+    assert "+KbdInteractiveAuthentication yes" in system(plain_box, *PLAINLY, "--dry-run")
+    plain_box.write("/etc/ssh/sshd_config.d/zz.conf", "Bogus yes\n")
+    assert "Bogus" in system(plain_box, *PLAINLY, status=1)
+    plain_box.write("/etc/ssh/sshd_config.d/zz.conf", "Match User ann\nPasswordAuthentication yes\n")
+    logins.add_admin(plain_box, "ann")
+    said = system(plain_box, *PLAINLY, "--despite-findings", status=1)
+    assert "passwordauthentication yes for ann" in said
+    plain_box.run("rm /etc/ssh/sshd_config.d/zz.conf")
+    system(plain_box, *PLAINLY)
+    assert state(plain_box) == "trial"
+    assert plain_box.run("ls -d /run/sshd", check=False).stdout == ""
+
+
 def test_what_the_doctor_cannot_tell_is_no_yes(plain_box: Box) -> None:
     plain_box.run("mkdir /etc/exports")
     assert "check-failed" in system(plain_box, *PLAINLY, status=1)
@@ -249,3 +265,17 @@ def test_disabled_without_daemon_and_python(plain_box: Box) -> None:
     assert not [line for line in left if not re.search("/etc/(sub)?[ug](id|shadow|roup)|/etc/(passwd|shadow)", line)]
     child = clients.openssh(plain_box, "alice")
     assert "alice" in clients.answer(child, (PASSWORD_PROMPT, PASSWORD)).split()
+
+
+def test_a_word_behind_nas2fa_off_switches_nothing_off(plain_box: Box) -> None:
+    """Whoever asks what it does has not decided yet."""
+    system(plain_box, *PLAINLY)
+    helped = plain_box.run("nas2fa-off --help; nas2fa-off -h").stdout
+    assert helped.count("usage: nas2fa-off") == 2
+    for words in ("--dry-run", "off", "alice bob", "--version"):
+        done = plain_box.run(f"nas2fa-off {words}", check=False)
+        assert (done.returncode, "usage: nas2fa-off" in done.stderr) == (2, True)
+    assert state(plain_box) == "trial"
+    assert "It is off" not in plain_box.run("nas2fa-off").stdout
+    assert state(plain_box) == "off"
+    assert plain_box.run("nas2fa-off").stdout == "It is off.\n"
