@@ -37,9 +37,12 @@ def test_time_out(plain_box: Box, before: list[str]) -> None:
 
 
 def test_reboot(plain_box: Box, before: list[str]) -> None:
+    times = "stat --format='%n %y' /etc/pam.d/* /var/lib/pam/*"
+    then = plain_box.run(times).stdout.splitlines()
     on_trial(plain_box)
     plain_box.reboot()
     assert changed(before, everything(plain_box)) == []
+    assert changed(then, plain_box.run(times).stdout.splitlines()) == []
     assert plain_box.run("systemctl is-system-running", check=False).stdout.strip() == "running"
 
 

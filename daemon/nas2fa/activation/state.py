@@ -118,12 +118,18 @@ def _fill(system: System, folder: Path, changes: Sequence[Change], profiles: Seq
     for name in ("was", "first", "wrote"):
         (folder / name).mkdir()
     before = enforced(system)
+    firsts = {path: before.folder / "first" / number for number, path, _ in before.files} if before else {}
     rows = []
     for number, change in enumerate(reversed(changes)):  # the way back goes the other way
         path = system.path(change.path)
-        for name, content in (("was", change.was), ("first", change.first), ("wrote", change.new)):
+        first = firsts.get(change.path, path)
+        for name, content, like in (
+            ("was", change.was, path),
+            ("first", change.first, first),
+            ("wrote", change.new, path),
+        ):
             if content is not None:
-                writing.write(folder / name / str(number), content, 0o644, path if path.exists() else None)
+                writing.write(folder / name / str(number), content, 0o644, like if like.exists() else None)
         rows.append(f"{number} {_presence(change.was)} {_presence(change.first)} {change.path}\n")
     writing.write(folder / "manifest", "".join(rows).encode())
     writing.write(folder / "profiles", f"{' '.join(profiles)}\n".encode())

@@ -24,10 +24,10 @@ def write(path: Path, content: bytes, mode: int = 0o600, like: Path | None = Non
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:
         file.write(content)
+        file.flush()  # later it would change the times
         os.fchmod(descriptor, mode)
         if like is not None:
             take_after(path, like)
-        file.flush()
         os.fsync(descriptor)
 
 
