@@ -100,6 +100,18 @@ def test_the_whole_way_in_the_order_of_the_wizard(tmp_path) -> None:
             child.expect(r"\s+".join(pair))
         child.expect_exact("Type yes when you have saved them: ")
         child.sendline("yes")
+        child.expect_exact("No login of this box asks for a code yet")
+        assert "log out" not in child.before
+        child.expect_exact("nas2fa test")
+        assert ended(child) == 0
+
+
+def test_the_last_words_where_logins_ask_for_a_code(tmp_path) -> None:
+    (tmp_path / "etc/pam.d").mkdir(parents=True)
+    (tmp_path / "etc/pam.d/sshd").write_text("auth required pam_unix.so\nauth requisite pam_nas2fa.so\n")
+    with terminal(tmp_path, WHOLE) as child:
+        for reply in ("", "123456", "yes"):
+            child.sendline(reply)
         child.expect_exact("log out and log in again. First comes your password")
         assert ended(child) == 0
 

@@ -61,6 +61,11 @@ def services(system: System) -> list[str]:
     return sorted(name for name in names if not name.startswith(("common-", ".")))
 
 
+def asks(system: System) -> bool:
+    """Whether any login of this box asks for a code. OSError for a file that the caller may not read."""
+    return any(line.ours for service in services(system) for line in flatten(system, service, "auth"))
+
+
 def file_of(system: System, service: str) -> str | None:
     """The file in force of a service; None when it has none."""
     if service.startswith("/"):

@@ -6,6 +6,8 @@ import os
 
 import click
 
+from nas2fa.activation import stacks
+from nas2fa.activation.system import System
 from nas2fa.cli import terminal
 from nas2fa.cli.advice import complain
 from nas2fa.cli.box import Account, Box, PlainRelay, account
@@ -52,7 +54,7 @@ def _set_up(box: Box, whom: Account, wishes: dict[str, str], relay: WizardRelay)
     if os.geteuid() != 0:
         args["token"] = _prove_password(box)
     _converse(box, args, relay)
-    _farewell(whom)
+    _farewell(box, whom)
 
 
 def _converse(box: Box, args: dict[str, object], relay: WizardRelay) -> None:
@@ -103,10 +105,24 @@ def _what_changed(box: Box, whom: Account, relay: WizardRelay) -> str:
     return "Nothing was changed."
 
 
-def _farewell(whom: Account) -> None:
+def _farewell(box: Box, whom: Account) -> None:
+    asked = _logins_ask(box)
     terminal.say()
-    terminal.say(f"That is all: 2-step verification is on for {shown(whom.user)}.")
-    terminal.say("See it work: log out and log in again. First comes your password, as always,")
-    terminal.say("then the code that the app shows at that moment. (Not the code from just now:")
-    terminal.say("each one is good for one login.) If something is not right, a session that is")
-    terminal.say("still open can switch it off: nas2fa disable")
+    terminal.say(f"That is all: 2-step verification is {'on' if asked else 'set up'} for {shown(whom.user)}.")
+    if asked:
+        terminal.say("See it work: log out and log in again. First comes your password, as always,")
+        terminal.say("then the code that the app shows at that moment. (Not the code from just now:")
+        terminal.say("each one is good for one login.) If something is not right, a session that is")
+        terminal.say("still open can switch it off: nas2fa disable")
+    else:
+        terminal.say("No login of this box asks for a code yet; that is for an administrator to switch")
+        terminal.say("on (nas2fa system enable). From then on comes your password, as always, then the")
+        terminal.say("code that the app shows at that moment. To try one before: nas2fa test")
+
+
+def _logins_ask(box: Box) -> bool:
+    """Whether the box asks for codes. Where that cannot be read, it is taken for a box that does."""
+    try:
+        return stacks.asks(System(box.root or ""))
+    except OSError:
+        return True
