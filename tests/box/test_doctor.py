@@ -54,6 +54,10 @@ PLANTS = [
     # sshd
     Plant("echo Bogus yes > /etc/ssh/sshd_config.d/zz.conf", "sshd-refuses-config"),
     Plant(f"sed -i 's/UsePAM yes/UsePAM no/' {DROP_IN}", "sshd-without-pam"),
+    Plant("systemctl stop ssh", "", "systemctl start ssh"),
+    Plant(
+        f"systemctl stop ssh; sed -i 's/UsePAM yes/UsePAM no/' {DROP_IN}", "sshd-without-pam", "systemctl start ssh"
+    ),
     Plant(
         f"sed -i 's/KbdInteractiveAuthentication yes/KbdInteractiveAuthentication no/' {DROP_IN}", "sshd-no-questions"
     ),
@@ -92,6 +96,13 @@ PLANTS = [
         f"stack-ignores-code {HAND}",
     ),
     Plant(line("auth sufficient pam_nas2fa.so", "/pam_unix/"), f"code-alone-is-enough {HAND}"),
+    Plant(f"sed -i '/pam_deny/s/requisite/optional/' {COMMON}", "password-not-checked"),
+    Plant(line("auth sufficient pam_localuser.so", "/pam_unix/"), f"password-not-checked {HAND}"),
+    Plant(
+        "printf 'auth optional pam_unix.so\\nauth required pam_permit.so\\nauth requisite pam_nas2fa.so\\n"
+        "account required pam_unix.so\\n' > /etc/pam.d/web",
+        "password-not-checked",
+    ),
     Plant(
         "printf 'auth required pam_permit.so\\naccount required pam_permit.so\\n' > /etc/pam.d/kiosk",
         "service-asks-nothing",
@@ -282,6 +293,15 @@ def test_the_daily_check_sees_the_same_from_its_cage_and_tells_it_once(healthy: 
     assert healthy.run("systemctl show --property=ActiveState --value nas2fa-check.timer").stdout.strip() == "active"
 
 
+def test_an_sshd_that_is_stopped_is_no_fault_for_the_daily_check(healthy: Box) -> None:
+    """It cannot be asked from there; by hand it can, see the plants."""
+    since = healthy.run("date '+%F %T.%6N'").stdout.strip()
+    healthy.run("systemctl stop ssh; systemctl start nas2fa-check.service; systemctl start ssh")
+    told = healthy.journal(f"--since={since}", f"MESSAGE_ID={report.FOUND}")
+    assert {record["NAS2FA_FINDING"] for record in told} - USUAL == {"sshd-not-running"}
+    healthy.run("systemctl start nas2fa-check.service")
+
+
 def test_a_package_that_changes_pam_is_followed_by_a_check(healthy: Box) -> None:
     """Apt shows errors, and nothing when there are none."""
 
@@ -319,9 +339,12 @@ def test_while_it_is_off_only_what_would_be_in_the_way_is_found(plain_box: Box) 
         ("printf 'Match User root\\nKbdInteractiveAuthentication no\\n' >> /etc/ssh/sshd_config", "sshd-match-changes"),
         ("systemctl mask nas2fad-login.socket", "unit-masked"),
         ("echo '@include nowhere' >> /etc/pam.d/cron", "stack-broken"),
+        (f"sed -i '/pam_deny/s/requisite/optional/' {COMMON}", "password-not-checked"),
     ):
         plain_box.run(command)
         assert name in names([finding for finding in check(plain_box) if finding["severity"] == "error"])
+    plain_box.run("pam-auth-update --force")
+    assert "password-not-checked" not in names(check(plain_box)), "what it advises does not help"
 
 
 @pytest.mark.parametrize("options", [("--ssh-keys", "code"), ("--ssh-keys", "password"), ("--decoy",)], ids="-".join)

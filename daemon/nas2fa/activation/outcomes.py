@@ -76,6 +76,16 @@ def bypass(way: Way) -> Line | None:
     return None
 
 
+def opener(lines: Sequence[Line]) -> Line | None:
+    """The line by which an auth stack lets in who has proved nothing to any module but ours; None when none does."""
+    found = ways(lines, lambda line: [("ignore", "")] if line.ours else of_auth(line))
+    way = next((way for way in found if way.result in ADMITS and PROVED not in way.notes), None)
+    if way is None:
+        return None
+    refused = (step.line for step in reversed(way.steps) if step.result not in (*ADMITS, "ignore"))
+    return bypass(way) or next(refused, way.steps[-1].line)
+
+
 def prover(way: Way) -> Line | None:
     """The line of the last module that proved who is there on this way; None when none did."""
     proofs = (step.line for step in reversed(way.steps) if (step.result, PROVED) in of_auth(step.line))

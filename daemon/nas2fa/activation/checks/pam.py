@@ -15,17 +15,28 @@ from nas2fa.activation.walk import Way, ways
 COMMON = "/etc/pam.d/common-auth"
 ONE_FIELD = ("vsftpd", "proftpd", "cups", "dovecot")  # they ask once, for password and code together
 _ON = "nas2fa system enable"
+_SKIPS = "stack-skips-code"
+_IGNORES = "stack-ignores-code"
+_ALONE = "code-alone-is-enough"
+_UNCHECKED = "password-not-checked"
+_NOTHING = "service-asks-nothing"
 
 
 def every_service_asks(look: Examination) -> Iterator[Finding]:
-    """No way through a stack may let in without the code, or with a wrong one."""
-    if not look.on:
-        return
+    """No way through a stack may let in without the code, or with a wrong one.
+
+    While it is off, common-auth is looked at for one thing: behind a password that nobody checks, a code is the only
+    step.
+    """
     skips: dict[tuple[str, str], list[str]] = {}
-    for service in stacks.services(look.system):
+    for service in stacks.services(look.system) if look.on else [COMMON]:
         lines = stacks.flatten(look.system, service, "auth")
+        opener = outcomes.opener(lines)
         for way in outcomes.admitting(lines):
-            if name := _fault(way):
+            name = _fault(way)
+            if opener and (name == _ALONE or (name == _NOTHING and opener.file == COMMON)):
+                skips.setdefault((_UNCHECKED, f"{opener.where}: {opener}"), []).append(service)
+            elif name and look.on:
                 skips.setdefault((name, _where(look, service, lines, way)), []).append(service)
     for (name, where), services in skips.items():
         yield _FAULTS[name](where, ", ".join(dict.fromkeys(services)))
@@ -35,11 +46,11 @@ def _fault(way: Way) -> str | None:
     """What is wrong with a way that lets in."""
     asked = way.notes & {ASKED, CODE, KEYED, REFUSED}
     if not asked:
-        return "stack-skips-code" if PROVED in way.notes else "service-asks-nothing"
+        return _SKIPS if PROVED in way.notes else _NOTHING
     if asked == {REFUSED}:
-        return "stack-ignores-code"
+        return _IGNORES
     if CODE in asked and PROVED not in way.notes:
-        return "code-alone-is-enough"
+        return _ALONE
     return None
 
 
@@ -53,7 +64,7 @@ def _where(look: Examination, service: str, lines: Sequence[Line], way: Way) -> 
 
 def _skips(where: str, services: str) -> Finding:
     return Finding(
-        "stack-skips-code",
+        _SKIPS,
         Severity.ERROR,
         where,
         f"A right password is enough for: {services}. On one way through the stack, our module is not called.",
@@ -66,7 +77,7 @@ def _skips(where: str, services: str) -> Finding:
 
 def _ignores(where: str, services: str) -> Finding:
     return Finding(
-        "stack-ignores-code",
+        _IGNORES,
         Severity.ERROR,
         where,
         f"A wrong code is not heeded by: {services}.",
@@ -77,7 +88,7 @@ def _ignores(where: str, services: str) -> Finding:
 
 def _alone(where: str, services: str) -> Finding:
     return Finding(
-        "code-alone-is-enough",
+        _ALONE,
         Severity.ERROR,
         where,
         f"A code is enough, without a password, for: {services}.",
@@ -86,9 +97,21 @@ def _alone(where: str, services: str) -> Finding:
     )
 
 
+def _unchecked(where: str, services: str) -> Finding:
+    return Finding(
+        _UNCHECKED,
+        Severity.ERROR,
+        where,
+        f"Any password is accepted, right or wrong, by: {services}.",
+        "Anybody gets in; with the second step on, a code alone is enough.",
+        "A wrong password must end the stack, in Debian's own files by `auth requisite pam_deny.so` behind its line. "
+        "To have the common files written anew (changes by hand in them get lost): pam-auth-update --force",
+    )
+
+
 def _nothing(where: str, services: str) -> Finding:
     return Finding(
-        "service-asks-nothing",
+        _NOTHING,
         Severity.NOTE,
         where,
         f"Lets in without password and code: {services}.",
@@ -98,10 +121,11 @@ def _nothing(where: str, services: str) -> Finding:
 
 
 _FAULTS = {
-    "stack-skips-code": _skips,
-    "stack-ignores-code": _ignores,
-    "code-alone-is-enough": _alone,
-    "service-asks-nothing": _nothing,
+    _SKIPS: _skips,
+    _IGNORES: _ignores,
+    _ALONE: _alone,
+    _UNCHECKED: _unchecked,
+    _NOTHING: _nothing,
 }
 
 

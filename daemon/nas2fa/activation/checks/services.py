@@ -14,6 +14,14 @@ from nas2fa.rules import Rule
 
 PROFTPD = "/etc/proftpd/proftpd.conf"
 CONFIG = "/etc/nas2fa/nas2fa.toml"
+CUPSD = "/etc/cups/cupsd.conf"
+_LISTEN = re.compile(r"\s*((?:SSL)?(?:Listen|Port))\s+(\S+)", re.IGNORECASE)
+_LOOPBACK = re.compile(r"/|localhost(:|$)|127\.|\[::1\]")
+# One word, as it is printed in lines: nothing in it may be broken.
+_TRUST = (
+    """printf '[[rule]]\\naction="code"\\nservice=["{service}"]\\nagain_after=28800\\n' """
+    f">>{CONFIG} && systemctl reload nas2fad"
+)
 _AUTH_ORDER = re.compile(r"^\s*AuthOrder\s+(.*?)\s*$", re.IGNORECASE)
 
 
@@ -50,16 +58,41 @@ def repeated_logins_are_trusted(look: Examination) -> Iterator[Finding]:
     for service in ("dovecot", "cups"):
         lines = stacks.flatten(look.system, service, "auth") if stacks.file_of(look.system, service) else []
         rules = [rule for rule in _rules(look) if not rule.service or service in rule.service]
-        spared = any(rule.action == "skip" or rule.again_after for rule in rules)
-        if look.on and any(line.ours for line in lines) and not spared:
-            yield Finding(
-                "code-asked-each-time",
-                Severity.NOTE,
+        skipped = any(rule.action == "skip" for rule in rules)
+        if not look.on or not any(line.ours for line in lines) or skipped:
+            continue
+        if service == "cups" and (where := _only_local(look)):
+            yield _asked(
+                where,
+                "CUPS listens on this box alone: all come from its own addresses, which no rule trusts.",
+                "Manage printers as root (lpadmin), or let it listen to the network: cupsctl --remote-admin",
+            )
+        elif not any(rule.again_after for rule in rules):
+            before = ". The first rule that fits decides, so move it before those that fit as well" if rules else ""
+            yield _asked(
                 f"/etc/pam.d/{service}",
                 f"Programs log in to {service} again and again, and no rule keeps a code good for a while.",
-                "A code is accepted once: the second connection of a mail program or a browser fails.",
-                f'In {CONFIG}: [[rule]] action = "code" service = ["{service}"] again_after = 28800',
+                _TRUST.format(service=service) + before,
             )
+
+
+def _asked(where: str, what: str, fix: str) -> Finding:
+    why = "A code is accepted once: the second connection of a mail program or a browser fails."
+    return Finding("code-asked-each-time", Severity.NOTE, where, what, why, fix)
+
+
+def _only_local(look: Examination) -> str | None:
+    """Where CUPS is told to listen on a socket and loopback only, as Debian's file has it; None when it hears more."""
+    found = [(number, match[1].lower(), match[2].lower()) for number, match in _listening(look)]
+    if any(keyword.endswith("port") or not _LOOPBACK.match(place) for _, keyword, place in found):
+        return None
+    return f"{CUPSD}:{found[0][0]}" if found else None
+
+
+def _listening(look: Examination) -> Iterator[tuple[int, re.Match[str]]]:
+    for number, line in enumerate((look.system.read(CUPSD) or "").splitlines(), start=1):
+        if match := _LISTEN.match(line):
+            yield number, match
 
 
 def rules_skip_narrowly(look: Examination) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.logins_seen import key_logins
 from nas2fa.activation.places import DROP_IN, SSHD_STACK
-from nas2fa.activation.sshd import SshdError
+from nas2fa.activation.sshd import SshdError, StoppedError
 
 USERS_MAX = 50  # logins that sshd is asked about, one program each
 PLACES = ("127.0.0.1", "192.168.1.2", "192.0.2.1")  # this box, a home network, elsewhere (TEST-NET-1)
@@ -21,6 +21,10 @@ def configuration_is_read(look: Examination) -> Iterator[Finding]:
     """Nothing else about sshd can be said when it refuses its own configuration."""
     try:
         _ = look.sshd
+    except StoppedError:
+        what = "sshd does not run, and cannot be asked from here what its configuration means."
+        why, fix = "Nothing was found out about ssh.", "By hand it can be asked all the same: nas2fa system check"
+        yield Finding("sshd-not-running", Severity.NOTE, sshd.CONFIG, what, why, fix)
     except SshdError as error:
         yield Finding(
             "sshd-refuses-config",

@@ -1,0 +1,60 @@
+"""Whether the doctor sees that a stack lets in who has proved nothing, or no more than a code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from nas2fa.activation.checks import pam
+from nas2fa.activation.examination import Examination
+from nas2fa.activation.findings import Finding, Severity
+from nas2fa.activation.places import ENFORCED
+from nas2fa.activation.system import System
+from test_stacks import COMMON_AUTH, write
+
+OURS = "auth\trequisite\tpam_nas2fa.so\n"
+OFF = COMMON_AUTH.replace(OURS, "")
+OPEN = ("auth	requisite			pam_deny.so", "auth optional pam_deny.so")  # what lets in with any password
+SOFT = ("auth	[success=1", "auth sufficient pam_localuser.so\nauth	[success=1")
+KERBEROS = ("auth	[success=1", "auth [success=2 default=ignore] pam_krb5.so\nauth	[success=1")
+
+
+def found(root: Path, common: str, *, on: bool, **services: str) -> list[Finding]:
+    (root / "etc/pam.d").mkdir(parents=True)
+    write(root, "common-auth", common)
+    for name, text in {"su": "auth sufficient pam_rootok.so\n@include common-auth\n", **services}.items():
+        write(root, name, text)
+    if on:
+        link = root / ENFORCED.lstrip("/")
+        link.parent.mkdir(parents=True)
+        link.symlink_to("state.x")
+    return list(pam.every_service_asks(Examination(System(str(root)), None)))
+
+
+@pytest.mark.parametrize("common", [OFF, OFF.replace(*KERBEROS)])
+@pytest.mark.parametrize("on", [False, True])
+def test_debians_own_lines_are_no_fault(tmp_path: Path, common: str, on: bool) -> None:
+    assert found(tmp_path, common + OURS if on else common, on=on) == []
+
+
+@pytest.mark.parametrize(("change", "where"), [(OPEN, "common-auth:4: auth optional pam_deny.so"), (SOFT, ":2: auth")])
+@pytest.mark.parametrize("on", [False, True])
+def test_a_common_auth_that_takes_any_password(tmp_path: Path, change: tuple[str, str], where: str, on: bool) -> None:
+    """Told before it is switched on, by the line at fault, and with no advice to switch on."""
+    (finding,) = found(tmp_path, (COMMON_AUTH if on else OFF).replace(*change), on=on)
+    assert (finding.name, finding.severity) == ("password-not-checked", Severity.ERROR)
+    assert where in finding.where
+    assert not finding.mended_by_switch
+
+
+def test_a_line_of_ours_that_is_enough_is_what_switching_on_mends(tmp_path: Path) -> None:
+    common = COMMON_AUTH.replace("auth	[success=1", "auth sufficient pam_nas2fa.so\nauth	[success=1")
+    (finding,) = found(tmp_path, common, on=True)
+    assert (finding.name, finding.mended_by_switch) == ("code-alone-is-enough", True)
+
+
+def test_while_it_is_off_a_service_made_so_is_no_fault(tmp_path: Path) -> None:
+    assert found(tmp_path, OFF, on=False, kiosk="auth required pam_permit.so\n") == []
+    assert [
+        one.name for one in found(tmp_path / "on", COMMON_AUTH, on=True, kiosk="auth required pam_permit.so\n")
+    ] == ["service-asks-nothing"]
