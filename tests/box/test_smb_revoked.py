@@ -56,7 +56,8 @@ def test_that_person_is_cut_off_and_nobody_else(nas: Box) -> None:
 def slow_logins(box: Box, seconds: float) -> Iterator[None]:
     """A login opens its session only so long after nas2fad has let it in."""
     before = box.read("/etc/pam.d/samba")
-    box.write("/etc/pam.d/samba", f"session optional pam_exec.so quiet /usr/bin/sleep {seconds}\n{before}")
+    box.write("/root/slow", f'#!/bin/sh\n[ "$PAM_TYPE" != open_session ] || exec sleep {seconds}\n', mode=0o755)
+    box.write("/etc/pam.d/samba", f"session optional pam_exec.so quiet /root/slow\n{before}")
     try:
         yield
     finally:
