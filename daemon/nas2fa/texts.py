@@ -70,6 +70,18 @@ FIRST_CODE_GIVEN_UP = (
 )
 VERIFIED = "Verified successfully."
 SAVED_PROMPT = "Save these codes where your phone is not. Type yes when that is done: "
+ALREADY_SET_UP = (
+    "Two-step verification is already set up. To move to a new phone: nas2fa setup --replace. "
+    "Without phone and recovery codes, ask the administrator."
+)
+NEEDED_HERE = (
+    "This box lets nobody in without two-step verification, so you could not log in again. "
+    "To move to a new phone: nas2fa setup --replace"
+)
+SHUTS_OUT = (
+    'This box refuses whoever has no second step (unenrolled = "deny"): until it is set up again as root '
+    "(nas2fa setup --user NAME), this user gets in nowhere. For a new phone rather: nas2fa setup --replace"
+)
 NOTHING_CHANGED = "Nothing was changed."
 
 

@@ -3,7 +3,7 @@
 _nas2fa_options() {
 	case $1 in
 	nas2fa) echo "--root --version --help" ;;
-	setup) echo "--user --invite --label --help" ;;
+	setup) echo "--user --invite --replace --label --help" ;;
 	test) echo "--service --from --json --help" ;;
 	explain) echo "--imagine --limit --json --help" ;;
 	repair) echo "--restore --adopt --yes --json --help" ;;

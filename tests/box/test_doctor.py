@@ -192,6 +192,11 @@ PLANTS = [
     # People
     Plant("usermod -aG sudo bob", "admin-not-enrolled"),
     Plant(
+        'printf \'[[rule]]\naction = "deny"\ngroup = ["sudo"]\n\' >> /etc/nas2fa/nas2fa.toml; systemctl reload nas2fad',
+        "no-admin-gets-in",
+        "systemctl reload nas2fad",
+    ),
+    Plant(
         f"usermod -aG sudo bob; {ENROL.format('bob')}", "few-recovery-codes never-used", "nas2fa user reset --yes bob"
     ),
     Plant(f"{ENROL.format('dave')}; userdel dave", "record-without-account never-used", "nas2fa user reset --yes dave"),

@@ -60,6 +60,16 @@ def test_a_dry_run_touches_nothing(plain_box: Box) -> None:
     assert plain_box.run(newer).stdout == ""
 
 
+def test_refused_when_the_rules_let_no_administrator_in(plain_box: Box) -> None:
+    for person in (logins.add_admin(plain_box, "ann"), logins.add_admin(plain_box, "ben")):
+        plain_box.run(["nas2fa", "test", person.name], stdin=person.phone.code() + "\n")
+    plain_box.write("/etc/nas2fa/nas2fa.toml", '[[rule]]\naction = "deny"\ngroup = ["sudo"]\n')
+    plain_box.run("systemctl reload nas2fad")
+    said = system(plain_box, "enable", "--yes", status=1)
+    assert "ann: would be refused by the rules" in said
+    assert state(plain_box) == "off"
+
+
 def test_refused_when_no_administrator_would_get_in(plain_box: Box) -> None:
     before = everything(plain_box)
     said = system(plain_box, "enable", "--yes", status=1)

@@ -209,6 +209,22 @@ def test_a_user_needs_password_and_invite_code(nas2fa: Command, signin: Path) ->
     assert json.loads(nas2fa.run("status", NOBODY.pw_name, "--json"))["armed"] is True
 
 
+def test_a_user_moves_to_a_new_phone_without_an_invite_code(nas2fa: Command, signin: Path) -> None:
+    nas2fa.daemon.add(NOBODY.pw_uid, NOBODY.pw_name)
+    with nas2fa.spawn("setup", nobody=True) as child:
+        child.expect_exact("nas2fa setup --replace")
+    with nas2fa.spawn("setup", "--replace", nobody=True) as child:
+        child.expect_exact("Password: ")
+        child.waitnoecho()
+        child.sendline("correct horse")
+        child.expect_exact("A code of what is set up now")
+        child.expect_exact("Verification code: ")
+        child.waitnoecho()
+        child.sendline(code())
+        nas2fa.set_up(child)
+    assert "deny" in nas2fa.run("test", NOBODY.pw_name, typed=code(offset=1) + "\n", exits=1)
+
+
 def test_a_locked_account_proves_nothing(nas2fa: Command, signin: Path) -> None:
     stack = signin / "nas2fa"
     stack.write_text(stack.read_text().replace("account required pam_permit.so", "account required pam_deny.so"))

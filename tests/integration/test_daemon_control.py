@@ -139,6 +139,46 @@ say(ask("setup", dict({ME!r}, token={tokens[0]!r}, invite={invite!r})))
     assert not daemon.ask("status", **ME)["done"]["armed"]
 
 
+def test_a_new_phone_needs_the_password_and_a_code_of_the_old_one(daemon: Running) -> None:
+    _, spare = daemon.set_up(STRANGER, "nobody")
+    tokens = [daemon.ask("signin.verified", **ME, source="unknown")["done"]["token"] for _ in range(2)]
+    wish = {**ME, "replace": True}
+    answers = asked_by_stranger(
+        daemon,
+        f"""
+say(ask("setup", {wish!r}))
+say(ask("setup", dict({wish!r}, token={tokens[0]!r}), [{wrong()!r}]))
+say(ask("setup", dict({wish!r}, token={tokens[0]!r}), [{spare[0]!r}]))
+say(ask("setup", dict({ME!r}, token={tokens[1]!r})))
+s = link()
+s.send(json.dumps({{"v": 1, "verb": "setup", "args": dict({wish!r}, token={tokens[1]!r})}}).encode())
+say(json.loads(s.recv(70000)))
+s.send(json.dumps({{"answer": {spare[1]!r}}}).encode())
+say(json.loads(s.recv(70000)))
+""",
+    )
+    assert [a.get("error") for a in answers] == ["FORBIDDEN", "REFUSED", "EXPIRED", "NO_PROOF", None, None]
+    assert answers[4]["name"] == "code"
+    assert answers[5]["show"] == "clock"
+    assert daemon.login(replace(ALICE, **ME), b"R" + spare[2].encode())[0] == "allow"  # nothing has changed yet
+
+
+def test_nobody_disables_what_nobody_gets_in_without(daemon: Running) -> None:
+    daemon.add(STRANGER, "nobody")
+    (daemon.root / "etc/nas2fa.toml").write_text('unenrolled = "deny"\n')
+    daemon.stop()
+    daemon.start()
+    assert daemon.ask("health")["done"]["unenrolled"] == "deny"
+    (answer,) = asked_by_stranger(daemon, f"say(ask('disable', {ME!r}, [{code()!r}]))")
+    assert answer["error"] == "REFUSED"
+    assert "--replace" in answer["text"]
+    with daemon.control() as link:
+        link.send(codec.encode({"v": 1, "verb": "disable", "args": ME}))
+        assert "gets in nowhere" in codec.decode(link.recv(codec.PACKET_MAX))["tell"]
+        assert "ask" in codec.decode(link.recv(codec.PACKET_MAX))
+    assert daemon.ask("status", **ME)["done"]["armed"]
+
+
 def test_leaving_the_wizard_changes_nothing(daemon: Running) -> None:
     with daemon.control() as link:
         link.send(codec.encode({"v": 1, "verb": "setup", "args": {"uid": 1000, "user": "alice"}}))

@@ -192,13 +192,30 @@ def test_show_of_an_account_that_is_gone_from_the_box(nas2fa) -> None:
 
 
 def test_reset_asks_first(nas2fa) -> None:
+    health = [request("health"), done(unenrolled="pass")]
     for typed in ("", "no\n", "y\n"):
-        outcome = nas2fa("user", "reset", "root", stdin=typed)
+        with ScriptedDaemon(nas2fa.socket, health):
+            outcome = nas2fa("user", "reset", "root", stdin=typed)
+        assert "the password alone will do" in outcome.err
         assert (outcome.code, "Nothing was changed." in outcome.err) == (1, True)
     for arguments, typed in (([], "yes\n"), (["--yes"], "")):
-        with ScriptedDaemon(nas2fa.socket, [request("user.reset", **ROOT), done(had=True)]):
+        with ScriptedDaemon(nas2fa.socket, [*health, HANG_UP, request("user.reset", **ROOT), done(had=True)]):
             outcome = nas2fa("user", "reset", "root", *arguments, stdin=typed)
         assert (outcome.code, "is removed" in outcome.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("armed", "last"), [([0], True), ([0, 65534], True), ([], True)], ids=["root alone", "and a user", "nobody"]
+)
+def test_reset_where_that_shuts_out_says_so_and_names_the_last_administrator(nas2fa, armed, last) -> None:
+    rows = [{**ROW, "uid": uid, "armed": True} for uid in armed]
+    listed = [request("user.list"), say({"rows": rows}), done(total=len(rows))]
+    script = [request("health"), done(unenrolled="deny"), HANG_UP, *listed]
+    with ScriptedDaemon(nas2fa.socket, script):
+        outcome = nas2fa("user", "reset", "root", stdin="no\n")
+    assert "the password alone" not in outcome.err
+    assert "nas2fa setup --user root" in outcome.err
+    assert ("NO OTHER ADMINISTRATOR" in outcome.err) == last
 
 
 def test_unlock_rename_invite(nas2fa) -> None:

@@ -59,6 +59,7 @@ def test_defaults_are_filled_in() -> None:
         "algorithm": None,
         "digits": None,
         "period": None,
+        "replace": False,
     }
     assert check_args(find("explain"), {}) == {"attempt": "", "limit": 20}
     assert check_args(find("repair"), {"uid": None}) == {"uid": None, "action": "check"}

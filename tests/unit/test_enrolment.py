@@ -65,6 +65,33 @@ def test_whole_wizard_in_its_order() -> None:
     assert len(wizard.shown["recovery_codes"]["codes"]) == 10
 
 
+def replacing(world, **answers) -> Wizard:
+    flow = setup.set_up(world, UID, USER, NEW, {}, NOON, list, replacing=True)
+    return Wizard(flow, **{"start": [""], "saved": ["yes"], **answers})
+
+
+def test_a_new_phone_takes_the_place_of_the_old_one_whose_used_codes_stay_used() -> None:
+    world = MemoryWorld()
+    first = set_up(world, code=[right])
+    old = first.phone()
+    used = world.state(UID).used
+    second = replacing(world, code=[right])
+    assert world.load(UID, USER).authenticators == (world.load(UID, USER).authenticators[0],)
+    assert world.load(UID, USER).authenticators[0].secret == second.phone().secret != old.secret
+    assert used.items() <= world.state(UID).used.items()
+    spare = first.shown["recovery_codes"]["codes"][0]
+    for typed, word in ((spare, "deny"), (code(NOON, 2, old), "deny"), (code(NOON, 2, second.phone()), "allow")):
+        assert play(world, SSH, typed, now=later(60)).verdict.word == word
+
+
+def test_the_old_phone_counts_until_the_new_one_has_shown_a_code() -> None:
+    world = MemoryWorld()
+    old = set_up(world, code=[right]).phone()
+    with pytest.raises(RequestError):
+        replacing(world, code=[None])
+    assert play(world, SSH, code(NOON, 2, old), now=later(60)).verdict.word == "allow"
+
+
 @pytest.mark.parametrize("leaves", [False, True])
 def test_set_up_is_announced_once_it_is_kept_even_if_the_person_leaves_then(leaves: bool) -> None:
     world, kept = MemoryWorld(), []

@@ -12,9 +12,12 @@ BALLAST_BYTES = 1 << 16
 SCRIPT = "/usr/libexec/nas2fa/switch-back"
 RECIPES = "/usr/share/nas2fa/pam.d"  # one for each service that asks once, for password and code in one field
 
+CONFIG = "/etc/nas2fa/nas2fa.toml"
 DROP_IN = "/etc/ssh/sshd_config.d/00-nas2fa.conf"
 SSHD_STACK = "/etc/pam.d/sshd"
 SAMBA_STACK = "/etc/pam.d/samba"
 BOOT_UNIT = "/etc/systemd/system/nas2fa-switch-back.service"
 BOOT_LINK = "/etc/systemd/system/sysinit.target.wants/nas2fa-switch-back.service"
 TIMER = "nas2fa-trial"  # the transient timer, and the service that it starts
+
+ELSEWHERE = "198.51.100.1"  # TEST-NET-2: an address from which nobody has special rules

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nas2fa.activation import rescue, state
+from nas2fa.activation import entrance, rescue, state
 from nas2fa.activation.admins import Admin, has_password
 from nas2fa.activation.edits import Keys
+from nas2fa.activation.places import CONFIG
 from nas2fa.activation.switch import Ask
 from nas2fa.activation.system import System
 
@@ -47,7 +48,7 @@ def no_way_back(system: System, admins: Sequence[Admin], keys: Keys, ask: Ask) -
     ready, why_not = [], []
     for admin in admins:
         row = next((row for row in rows if row["uid"] == admin.uid), None)
-        lack = _lack(system, admin, row, keys)
+        lack = _lack(system, admin, row, keys) or _barred(system, admin, keys, ask)
         if lack is None:
             ready.append(row)
         else:
@@ -64,6 +65,11 @@ def no_way_back(system: System, admins: Sequence[Admin], keys: Keys, ask: Ask) -
             *(["  The one who is ready has no recovery codes: nas2fa recovery-codes"] if ready and tried else []),
         ]
     )
+
+
+def _barred(system: System, admin: Admin, keys: Keys, ask: Ask) -> str | None:
+    why = entrance.barred(system, admin, keys, ask)
+    return f"would be refused by the rules of {CONFIG} ({why})" if why else None
 
 
 def _lack(system: System, admin: Admin, row: Mapping[str, Any] | None, keys: Keys) -> str | None:

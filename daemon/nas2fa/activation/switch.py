@@ -17,7 +17,17 @@ from systemd import journal
 from nas2fa.activation import samba, sshd, state, writing
 from nas2fa.activation.admins import Admin
 from nas2fa.activation.edits import in_force
-from nas2fa.activation.places import BOOT_LINK, BOOT_UNIT, DROP_IN, PENDING, SAMBA_STACK, SCRIPT, TIMER, TRIAL
+from nas2fa.activation.places import (
+    BOOT_LINK,
+    BOOT_UNIT,
+    DROP_IN,
+    ELSEWHERE,
+    PENDING,
+    SAMBA_STACK,
+    SCRIPT,
+    TIMER,
+    TRIAL,
+)
 from nas2fa.activation.plan import DECOY, PROFILE, Change, Options
 from nas2fa.activation.state import Facts, State
 from nas2fa.activation.system import Ran, System
@@ -28,7 +38,6 @@ Ask = Callable[[str, Mapping[str, Any]], tuple[Mapping[str, Any], list[Mapping[s
 
 ON_TRIAL = "870b92ee37ae4efc9f4fe2434070a5d8"  # MESSAGE_ID of a switch, and below of its confirmation
 CONFIRMED = "7c4af370ef6d44cdac3f8aa2375ec829"
-ELSEWHERE = "198.51.100.1"  # TEST-NET-2: an address from which nobody has special rules
 
 _BOOT = f"""\
 # A switch to 2-step verification waits to be confirmed; this undoes it when the box starts before that.

@@ -99,10 +99,10 @@ def _meaning(decision: Mapping[str, Any]) -> str:
 def disable(box: Box, user: str | None) -> None:
     """Switch 2-step verification off, with a fresh code. Your own account, or USER (root).
 
-    Without a code, as for a lost phone, root uses: nas2fa user reset USER.
+    For a new phone: nas2fa setup --replace. Without a code, as for a lost phone, root uses: nas2fa user reset USER.
     """
     whom = account(user)
-    terminal.say(f"This switches 2-step verification off for {shown(whom.user)}: the password alone will be enough.")
+    terminal.say(f"This switches 2-step verification off for {shown(whom.user)}; Ctrl-C leaves it on.")
     box.request("disable", whom.args())
     terminal.say("2-step verification is off. To set it up again: nas2fa setup")
 

@@ -21,17 +21,19 @@ SIGNIN_PATIENCE = 120.0  # seconds: PAM may wait for a directory server, and del
 @click.command()
 @click.option("--user", "name", metavar="NAME", help="Set it up for somebody else (root).")
 @click.option("--invite", default="", metavar="CODE", help="The invite code from your administrator.")
+@click.option("--replace", is_flag=True, help="A new phone in place of the one that is set up; asks a code of that.")
 @click.option("--label", default="", help="A name for this authenticator, such as the phone's.")
 @click.pass_obj
-def setup(box: Box, name: str | None, invite: str, label: str) -> int:
+def setup(box: Box, name: str | None, invite: str, replace: bool, label: str) -> int:
     """Set up 2-step verification: compare clocks, scan a picture, type a code, keep the recovery codes.
 
-    Leave at any time with Ctrl-C; nothing is changed before the first good code.
+    Leave at any time with Ctrl-C; nothing is changed before the first good code. With --replace what is set up now
+    counts until then; a recovery code does in place of its code.
     """
     whom = account(name)
     relay = WizardRelay()
     try:
-        _set_up(box, whom, {"invite": invite, "label": label}, relay)
+        _set_up(box, whom, {"invite": invite, "label": label, "replace": replace}, relay)
     except KeyboardInterrupt:
         terminal.warn("\n" + _what_changed(box, whom, relay))
     except (RequestError, UnreachableError) as error:
@@ -43,16 +45,18 @@ def setup(box: Box, name: str | None, invite: str, label: str) -> int:
     return 1
 
 
-def _set_up(box: Box, whom: Account, wishes: dict[str, str], relay: WizardRelay) -> None:
+def _set_up(box: Box, whom: Account, wishes: dict[str, object], relay: WizardRelay) -> None:
     terminal.say(f"2-step verification for {shown(whom.user)} on {terminal.host()}")
     _mention_sudo(whom)
     found, _ = box.request("status", whom.args())
-    if found["armed"]:
-        text = "2-step verification is on already. To change phones, switch it off first: nas2fa disable"
+    if found["armed"] and not wishes["replace"]:
+        text = "2-step verification is on already. For a new phone: nas2fa setup --replace"
         raise RequestError(Reason.ALREADY_ENROLLED, text)
     args: dict[str, object] = {**whom.args(), **{key: value for key, value in wishes.items() if value}}
     if os.geteuid() != 0:
         args["token"] = _prove_password(box)
+    if wishes["replace"]:
+        terminal.say("A code of what is set up now, from the phone or a recovery code: it is used up by this.")
     _converse(box, args, relay)
     _farewell(box, whom)
 

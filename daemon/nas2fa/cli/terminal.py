@@ -32,9 +32,9 @@ def ask(prompt: str, echo: bool) -> str | None:
     return line.rstrip("\r\n") if line else None
 
 
-def confirmed(question: str) -> bool:
+def confirmed(question: str = "") -> bool:
     """True when the person typed yes, in full."""
-    answer = ask(f"{question} Type yes to go on: ", echo=True)
+    answer = ask(f"{question} Type yes to go on: ".lstrip(), echo=True)
     return answer is not None and answer.strip().lower() == "yes"
 
 

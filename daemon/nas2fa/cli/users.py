@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from nas2fa.activation.admins import admins
 from nas2fa.cli import tables, terminal
 from nas2fa.cli.add import add
 from nas2fa.cli.advice import ADVICE
-from nas2fa.cli.box import Box, account, recorded_account
+from nas2fa.cli.box import Account, Box, account, recorded_account
 from nas2fa.cli.own import status_lines
 from nas2fa.shown import shown
 
@@ -99,8 +100,8 @@ def _tally(tally: Mapping[str, Any]) -> tuple[Any, ...]:
 def reset(box: Box, name: str, yes: bool) -> int:
     """Remove a user's second step, with recovery codes and invitation: for the one who lost the phone."""
     whom = recorded_account(box, name)
-    question = f"This removes the second step of {shown(whom.user)} (uid {whom.uid}): the password alone will do."
-    if not yes and not terminal.confirmed(question):
+    terminal.warn(f"This removes the second step of {shown(whom.user)} (uid {whom.uid}): {_without_it(box, whom)}")
+    if not yes and not terminal.confirmed():
         terminal.warn("Nothing was changed.")
         return 1
     done, _ = box.request("user.reset", whom.args())
@@ -108,6 +109,18 @@ def reset(box: Box, name: str, yes: bool) -> int:
         f"2-step verification of {shown(whom.user)} is removed." if done["had"] else "There was nothing to remove."
     )
     return 0
+
+
+def _without_it(box: Box, whom: Account) -> str:
+    """What holds for a user without a second step."""
+    if box.request("health", {})[0]["unenrolled"] == "pass":
+        return "the password alone will do."
+    again = f"they get in nowhere until it is set up again, as root: nas2fa setup --user {shown(whom.user)}"
+    armed = {row["uid"] for row in box.request("user.list", {})[1] if row["armed"]} - {whom.uid}
+    people = admins(box.system)
+    if whom.uid in {admin.uid for admin in people} and not armed & {admin.uid for admin in people}:
+        again += "\nNO OTHER ADMINISTRATOR HAS ONE: do that in this very shell, before you leave it."
+    return again
 
 
 @user.command()

@@ -93,6 +93,7 @@ _SETUP = _user(
     algorithm=Arg(str, None, choices=("SHA1", "SHA256", "SHA512")),  # None, here and below: as nas2fa.toml says
     digits=Arg(int, None, choices=(6, 8)),
     period=Arg(int, None, choices=(30, 60)),
+    replace=Arg(bool, False),
 )
 
 _EXEMPTION = {

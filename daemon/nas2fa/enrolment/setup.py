@@ -38,15 +38,16 @@ def set_up(
     clock: Mapping[str, Any],
     now: Instant,
     saved: Callable[[], None],
+    *,
+    replacing: bool = False,
 ) -> UseCase:
-    """The wizard. Who may call it was decided before (enrolment/proof.py); `saved` is called once it is kept."""
+    """The wizard. Who may call it was decided before (enrolment/proof.py); `saved` is called once it is kept.
+
+    replacing: in place of the authenticator that is armed, which counts until the first good code of the new one.
+    """
     credential, removals = store.load(uid, user), store.removals(uid)
-    if credential.armed:
-        raise RequestError(
-            Reason.ALREADY_ENROLLED,
-            "Two-step verification is already set up. To move to a new phone, disable it first (nas2fa disable), "
-            "or ask the administrator for a reset.",
-        )
+    if credential.armed and not replacing:
+        raise RequestError(Reason.ALREADY_ENROLLED, texts.ALREADY_SET_UP)
     yield Show("clock", clock)
     answer = yield Ask(texts.START_PROMPT, echo=True, name="start")
     _go_on(answer)

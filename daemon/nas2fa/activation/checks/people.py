@@ -4,14 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nas2fa.activation import edits, entrance
 from nas2fa.activation.admins import has_password
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
+from nas2fa.activation.key_only import in_force
+from nas2fa.activation.places import CONFIG
 
 FEW_CODES = 3  # recovery codes that are too few
 NAMES_MAX = 20  # names listed in one finding
 LOGIN_UID = 1000  # people's accounts begin here: UID_MIN of login.defs(5)
 _NO_SHELLS = ("nologin", "false", "sync", "shutdown", "halt")
+
+
+def an_administrator_gets_in(look: Examination) -> Iterator[Finding]:
+    """Rules, and `unenrolled = "deny"`, may refuse every administrator: then only the rescue is left."""
+    if look.ask is None:
+        return
+    people = [admin for admin in look.admins if entrance.may_log_in(look.system, admin, admin.user in look.enrolled)]
+    keys = in_force(look.system).chosen or edits.Keys.GUARD
+    why = {}
+    for admin in people or look.admins:
+        barred = entrance.barred(look.system, admin, keys, look.ask)
+        if barred is None:
+            return
+        why[admin.user] = barred
+    if why:
+        yield Finding(
+            "no-admin-gets-in",
+            Severity.ERROR if look.on else Severity.WARNING,
+            CONFIG,
+            f"No administrator gets in any more: {_names(list(why))}.",
+            f"Each is refused ({'; '.join(f'{name}: {reason}' for name, reason in list(why.items())[:NAMES_MAX])}).",
+            "In a root shell that is open: nas2fa setup --user NAME, for who is not set up; or change the rules, or "
+            f'`unenrolled`, in {CONFIG}, then: systemctl reload nas2fad. Without one: "Locked out" in operations.md',
+        )
 
 
 def administrators_are_enrolled(look: Examination) -> Iterator[Finding]:
@@ -27,8 +54,10 @@ def administrators_are_enrolled(look: Examination) -> Iterator[Finding]:
             Severity.WARNING if look.on else Severity.NOTE,
             _names(missing),
             f"Administrators without a second step: {_names(missing)}.",
-            "The password of one of them opens the whole box.",
-            "Each of them: nas2fa setup. Or lock a password that nobody needs: passwd --lock NAME",
+            "They are refused at every login."
+            if look.health.get("unenrolled") == "deny"
+            else "The password of one of them opens the whole box.",
+            "For each, as root: nas2fa setup --user NAME. Or lock a password that nobody needs: passwd --lock NAME",
         )
 
 
@@ -122,6 +151,7 @@ def _names(names: list[str]) -> str:
 
 
 CHECKS = (
+    an_administrator_gets_in,
     administrators_are_enrolled,
     people_are_enrolled,
     administrators_have_recovery_codes,

@@ -64,5 +64,6 @@ def health(desk: Desk, peer: Peer, args: Args) -> Act:
         "exemptions": "ok" if (exemptions := desk.world.exempted.fault()) is None else exemptions.text,
         "config": desk.config_fault or "ok",
         "clock": clock(),
+        "unenrolled": desk.world.rules().unenrolled,
         "open": desk.open_conversations(),
     }

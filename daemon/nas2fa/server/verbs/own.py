@@ -6,7 +6,7 @@ import socket
 from collections.abc import Generator
 from typing import Any, Final
 
-from nas2fa import audit
+from nas2fa import audit, texts
 from nas2fa.clock.now import now
 from nas2fa.enrolment import setup
 from nas2fa.enrolment.proof import check_proof
@@ -17,7 +17,7 @@ from nas2fa.server import views
 from nas2fa.server.attempts import new_id
 from nas2fa.server.peers import Peer
 from nas2fa.server.verbs.desk import Act, Args, Desk, clock, named
-from nas2fa.steps import InGroups, PasswordVersion
+from nas2fa.steps import InGroups, PasswordVersion, Tell
 
 OWN_SERVICE: Final = "nas2fa"  # what the journal calls a code asked by the command itself
 
@@ -45,8 +45,11 @@ def set_up(desk: Desk, peer: Peer, args: Args) -> Act:
         signed_in = desk.tokens.look(args["token"], uid, moment)
         user = signed_in.user
         credential = desk.world.load(uid, user)
-        check_proof(credential, signed_in.source, args["invite"], desk.world.config.enroll_from, moment)
+        if not args["replace"]:
+            check_proof(credential, signed_in.source, args["invite"], desk.world.config.enroll_from, moment)
         desk.tokens.use(args["token"])
+    if args["replace"]:
+        yield from fresh_code(desk, peer, args)  # what speaks for the caller here, beside the password
     config = desk.world.config
     new = setup.NewKey(
         args["algorithm"] or config.algorithm,
@@ -59,11 +62,15 @@ def set_up(desk: Desk, peer: Peer, args: Args) -> Act:
     def saved() -> None:
         audit.emit(audit.Event.ENROLLED, user=user, uid=uid, by=peer.uid)
 
-    return (yield from setup.set_up(desk.world, uid, user, new, clock(), moment, saved))
+    return (yield from setup.set_up(desk.world, uid, user, new, clock(), moment, saved, replacing=args["replace"]))
 
 
 def disable(desk: Desk, peer: Peer, args: Args) -> Act:
-    """Switch the second step off, with a fresh code."""
+    """Switch the second step off, with a fresh code. Who could not log in again without it is kept from that."""
+    if desk.world.rules().unenrolled == "deny":
+        if not peer.is_root:
+            raise RequestError(Reason.REFUSED, texts.NEEDED_HERE)
+        yield Tell(texts.SHUTS_OUT, error=True)
     user, _ = yield from fresh_code(desk, peer, args)
     done = yield from setup.disable(desk.world, args["uid"])
     audit.emit(audit.Event.DISABLED, user=user, uid=args["uid"], by=peer.uid)
