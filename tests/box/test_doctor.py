@@ -28,6 +28,7 @@ DROP_IN = "/etc/ssh/sshd_config.d/00-nas2fa.conf"
 COMMON = "/etc/pam.d/common-auth"
 UNITS = "/usr/lib/systemd/system"
 OURS = r"/^auth\s*requisite\s*pam_nas2fa/"
+GUARD = "/^account.*pam_nas2fa.so guard/"
 METAL = "ln -s /bin/false /usr/sbin/systemd-detect-virt"  # found before the real one: this is no container
 ENROL = "nas2fa user add {} --armed --uri 'otpauth://totp/x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ'"
 EXEMPT = "nas2fa exempt add --user bob --service sshd --from 10.0.0.0/24 --reason nightly --until"
@@ -108,6 +109,8 @@ PLANTS = [
         "service-asks-nothing",
     ),
     Plant(line("account sufficient pam_localuser.so", "/guard/", "/etc/pam.d/sshd"), "guard-skipped"),
+    Plant(f"sed -i '{GUARD}s/required/optional/' /etc/pam.d/sshd", "guard-ignored"),
+    Plant(f"sed -i '{GUARD}s/required/[success=ok default=ignore]/' /etc/pam.d/sshd", "guard-ignored"),
     Plant("echo '@include nowhere' >> /etc/pam.d/cron", "stack-broken"),
     Plant("echo 'auht required pam_unix.so' >> /etc/pam.d/cron", "stack-broken"),
     Plant("pam-auth-update --disable nas2fa", "profile-off stack-skips-code", "pam-auth-update --enable nas2fa"),

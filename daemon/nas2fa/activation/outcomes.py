@@ -12,7 +12,7 @@ REFUSED = "refused"  # it said no: wrong, locked, or nas2fad away
 CODE = "code"  # a right code
 KEYED = "keyed"  # a right code after a key of ssh (pubkey)
 PROVED = "proved"  # another module than ours let them in: a password, a fingerprint, a script
-GUARDED = "guarded"  # our guard was called in the account phase
+GUARDED = "guarded"  # our guard was called in the account phase, and let in
 GRANTED = "granted"  # nas2fad let in, asked in the account phase by a line that is no guard
 
 ADMITS = ("success", "new_authtok_reqd")  # results with which programs go on; the second after a new password
@@ -50,11 +50,11 @@ def of_auth(line: Line) -> list[Outcome]:
 
 
 def of_account(line: Line) -> list[Outcome]:
-    """What a line may do in the account phase. Our guard may let in or refuse, what matters is that it is called."""
-    if line.ours and "guard" in line.arguments:
-        return [("success", GUARDED), ("perm_denied", GUARDED)]
+    """What a line may do in the account phase."""
     if line.ours:
-        return [("success", GRANTED), *((result, REFUSED) for result in _distinct(line, _FAILS))]
+        refusals = [(result, REFUSED) for result in _distinct(line, _FAILS)]
+        lets_in = [("success", GUARDED), ("ignore", GUARDED)] if "guard" in line.arguments else [("success", GRANTED)]
+        return [*lets_in, *refusals]
     if line.module == "pam_deny.so":
         return [("acct_expired", "")]
     if line.module == "pam_permit.so":

@@ -8,6 +8,7 @@ from nas2fa.activation import outcomes, stacks
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.outcomes import ASKED, CODE, GUARDED, KEYED, PROVED, REFUSED
+from nas2fa.activation.places import SSHD_STACK
 from nas2fa.activation.plan import edited_by_hand
 from nas2fa.activation.stacks import Line
 from nas2fa.activation.walk import Way, ways
@@ -129,23 +130,32 @@ _FAULTS = {
 }
 
 
-def the_guard_is_reached(look: Examination) -> Iterator[Finding]:
-    """In sshd's account phase, no line may let in before the guard."""
+def the_guard_decides(look: Examination) -> Iterator[Finding]:
+    """In sshd's account phase, no line may let in before the guard, or whom it refuses."""
     lines = stacks.flatten(look.system, "sshd", "account")
     if not look.on or not any(line.ours for line in lines):  # keys_are_guarded() tells when it is not there
         return
-    for way in ways(lines, outcomes.of_account):
-        if way.result in outcomes.ADMITS and GUARDED not in way.notes:
-            line = outcomes.bypass(way)
-            yield Finding(
-                "guard-skipped",
-                Severity.ERROR,
-                line.where if line else "/etc/pam.d/sshd",
-                f"sshd's account stack can end before our guard: {line or 'our line is not reached'}.",
-                "A key alone then lets in by ssh, whoever has a second step.",
-                f"Our guard must be the first line of the kind account in /etc/pam.d/sshd. To write it anew: {_ON}",
-            )
-            return
+    admitting = [way for way in ways(lines, outcomes.of_account) if way.result in outcomes.ADMITS]
+    if overruled := next((way for way in admitting if REFUSED in way.notes), None):
+        line = next(step.line for step in overruled.steps if step.line.ours)
+        yield _guard("guard-ignored", line.where, f"sshd's account stack does not heed our guard: {line}.")
+    elif skipping := next((way for way in admitting if GUARDED not in way.notes), None):
+        jump = outcomes.bypass(skipping)
+        where = jump.where if jump else SSHD_STACK
+        what = f"sshd's account stack can end before our guard: {jump or 'our line is not reached'}."
+        yield _guard("guard-skipped", where, what)
+
+
+def _guard(name: str, where: str, what: str) -> Finding:
+    return Finding(
+        name,
+        Severity.ERROR,
+        where,
+        what,
+        "A key alone then lets in by ssh, whoever has a second step.",
+        "Our guard must be the first line of the kind account in /etc/pam.d/sshd, and `required`. To write it anew: "
+        + _ON,
+    )
 
 
 def stacks_can_be_read(look: Examination) -> Iterator[Finding]:
@@ -231,7 +241,7 @@ def passwords_are_not_empty(look: Examination) -> Iterator[Finding]:
 
 CHECKS = (
     every_service_asks,
-    the_guard_is_reached,
+    the_guard_decides,
     stacks_can_be_read,
     common_auth_has_our_line,
     one_field_services_split,
