@@ -84,6 +84,17 @@ class Running:
                 if "done" in message or "error" in message:
                     return message
 
+    def answered(self, verb: str, text: str, **args: object) -> dict:
+        """One request that asks for a code, which is `text`; the end of it."""
+        with self.control() as link:
+            link.send(codec.encode({"v": 1, "verb": verb, "args": args}))
+            while True:
+                message = codec.decode(link.recv(codec.PACKET_MAX))
+                if "ask" in message:
+                    link.send(codec.encode({"answer": text}))
+                elif "tell" not in message:
+                    return message
+
     def rows(self, verb: str, **args: object) -> list[dict]:
         """One request for a list, all its pages."""
         with self.control() as link:

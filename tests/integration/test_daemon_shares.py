@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from nas2fa.control import codec
 from nas2fa.login.protocol import Hello
 from running import Running, code
 
@@ -20,14 +19,7 @@ def word(daemon: Running, hello: Hello = SMB) -> str:
 
 def unlock(daemon: Running, text: str, address: str = "192.0.2.7", **args: object) -> dict:
     """`smb.unlock` with this answer to its question for a code; the end of it."""
-    with daemon.control() as link:
-        link.send(codec.encode({"v": 1, "verb": "smb.unlock", "args": {**ALICE, "address": address, **args}}))
-        while True:
-            message = codec.decode(link.recv(codec.PACKET_MAX))
-            if "ask" in message:
-                link.send(codec.encode({"answer": text}))
-            elif "tell" not in message:
-                return message
+    return daemon.answered("smb.unlock", text, **{**ALICE, "address": address, **args})
 
 
 def test_a_fresh_code_opens_them_for_one_address(daemon: Running) -> None:
