@@ -25,6 +25,7 @@ ROOT_OPEN: Final = 64
 FIRST_SECONDS: Final = 5.0  # until the first request
 NEXT_SECONDS: Final = 60.0  # until a further one
 SEND_SECONDS: Final = 10.0
+SMB_OPEN: Final = 4  # requests to nas2fa-smb@ at once for peers that are not root, so that root's always find a place
 PERSON_SECONDS: Final = 600.0  # a person scans a QR code and writes down ten codes
 
 
@@ -35,6 +36,7 @@ class Controls:
         self._desk = desk
         self._root = Places(ROOT_OPEN, ROOT_OPEN)
         self._others = Places(OPEN, PER_UID)
+        self._smb = asyncio.Semaphore(SMB_OPEN)
 
     async def serve(self, connection: socket.socket) -> None:
         """One connection; the surplus is closed at once."""
@@ -64,7 +66,7 @@ class Controls:
         try:
             args = verbs.check_args(verb, request.args)
             verbs.check_caller(verb, peer.uid, args)
-            result = await self._run(connection, VERBS[verb.name](self._desk, peer, args))
+            result = await self._run(connection, peer, VERBS[verb.name](self._desk, peer, args))
             await self._say(connection, messages.Done(result))
         except Nas2faError as error:
             await self._say(connection, messages.Failed(str(error.reason), error.text))
@@ -78,7 +80,7 @@ class Controls:
         return True
 
     async def _run(
-        self, connection: socket.socket, act: Generator[Any, Any, dict[str, Any]] | dict[str, Any]
+        self, connection: socket.socket, peer: Peer, act: Generator[Any, Any, dict[str, Any]] | dict[str, Any]
     ) -> dict[str, Any]:
         if isinstance(act, dict):
             return act
@@ -93,13 +95,13 @@ class Controls:
                     return result
                 reply, thrown = None, None
                 try:
-                    reply = await self._carry(connection, step)
+                    reply = await self._carry(connection, peer, step)
                 except Nas2faError as error:
                     thrown = error
         finally:
             act.close()
 
-    async def _carry(self, connection: socket.socket, step: Any) -> Any:
+    async def _carry(self, connection: socket.socket, peer: Peer, step: Any) -> Any:
         match step:
             case Ask():
                 await self._say(connection, step)
@@ -114,11 +116,20 @@ class Controls:
                 return await self._desk.world.durable(uid)
             case OffLoop(work):
                 return await self._desk.world.off_loop(work)
-            case LiveSessions():
-                return await smb_sessions.sessions(self._desk.world.smb_socket)
-            case EndSessions(uid, address):
-                return await smb_sessions.end(self._desk.world.smb_socket, uid, address)
+            case LiveSessions() | EndSessions() if peer.is_root:
+                return await self._of_samba(step)
+            case LiveSessions() | EndSessions():
+                async with self._smb:
+                    return await self._of_samba(step)
         raise TypeError(f"no such step on the control socket: {type(step).__name__}")
+
+    async def _of_samba(self, step: LiveSessions | EndSessions) -> Any:
+        socket_path = self._desk.world.smb_socket
+        match step:
+            case LiveSessions():
+                return await smb_sessions.sessions(socket_path)
+            case EndSessions(uid, address):
+                return await smb_sessions.end(socket_path, uid, address)
 
     async def _answer(self, connection: socket.socket) -> Answer:
         """The person's answer; a client that left ends its request."""
