@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 
 from .machine import Box
@@ -39,6 +40,14 @@ def attach(box: Box) -> None:
     The other machine is called `visitor`.
     """
     box.run(f"set -e; {_ATTACH}")
+
+
+def plug_in(box: Box, other: Box, address: str) -> None:
+    """Let another box be one more machine on this box's network, with that address."""
+    cable = ["ip", "link", "add", "box-port", "master", "lan0", "type", "veth", "peer", "name", "lan0"]
+    subprocess.run(box.beside([*cable, "netns", str(other.running.leader)]), check=True)
+    box.run("ip link set box-port up")
+    other.run(f"ip addr add {address}/16 dev lan0 && ip link set lan0 up")
 
 
 def namespace_of(address: str) -> str:

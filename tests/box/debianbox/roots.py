@@ -46,6 +46,14 @@ _SAMBA_PACKAGES = ("samba", "samba-common-bin", "smbclient")
 # nmbd, which looks names up, holds up the boot of a machine that has no network.
 _SAMBA_HOOK = 'rm -f "$1/etc/systemd/system/multi-user.target.wants/nmbd.service"'
 
+# What makes a domain controller, and what makes a member of its domain, which is one machine with another smb.conf.
+_DOMAIN_PACKAGES = ("samba-ad-dc", "samba-ad-provision", "winbind", "libnss-winbind", "libpam-winbind", "krb5-user")
+# Their services hold up a boot without network, too; debianbox.domain starts what it needs.
+_DOMAIN_HOOK = (
+    'cd "$1/etc/systemd/system/multi-user.target.wants" && '
+    "rm -f nmbd.service smbd.service winbind.service samba-ad-dc.service"
+)
+
 # The build dependencies of packaging/debian/control, and lintian of the same suite.
 _BUILD_PACKAGES = (
     "build-essential", "debhelper", "dh-python", "dh-sequence-python3", "pybuild-plugin-pyproject",
@@ -86,6 +94,11 @@ def doors_recipe(suite: str) -> Recipe:
 def samba_recipe(suite: str) -> Recipe:
     """As box_recipe, with a file server."""
     return Recipe(suite, "minbase", (*_BOX_PACKAGES, *_SAMBA_PACKAGES), _SAMBA_HOOK)
+
+
+def domain_recipe(suite: str) -> Recipe:
+    """As samba_recipe, with what makes a domain controller and what makes a member of a domain."""
+    return Recipe(suite, "minbase", (*_BOX_PACKAGES, *_SAMBA_PACKAGES, *_DOMAIN_PACKAGES), _DOMAIN_HOOK)
 
 
 def fail2ban_recipe(suite: str) -> Recipe:

@@ -94,13 +94,20 @@ def wait_for_samba(box: Box) -> None:
 
 
 def visit(
-    box: Box, name: str, password: str = PASSWORD, *options: str, source: str = lan.NEIGHBOUR, share: str = SHARE
+    box: Box,
+    name: str,
+    password: str = PASSWORD,
+    *options: str,
+    source: str = lan.NEIGHBOUR,
+    host: str = "",
+    share: str = SHARE,
 ) -> str:
     """One login by smbclient from that address, and a look at the share: what Samba said, as NT_STATUS_….
 
     `options` are smbclient's, for instance "-m", "SMB2_02" or "--client-protection=encrypt". lan.attach() comes first.
     """
-    done = box.run(client(name, password, "--command=ls", *options, source=source, share=share), check=False)
+    command = client(name, password, "--command=ls", *options, source=source, host=host, share=share)
+    done = box.run(command, check=False)
     said = re.findall(r"NT_STATUS_\w+", done.stdout + done.stderr)
     if done.returncode == 0 and not said:
         return OK
@@ -109,10 +116,18 @@ def visit(
 
 
 def client(
-    name: str, password: str = PASSWORD, *options: str, source: str = lan.NEIGHBOUR, share: str = SHARE
+    name: str,
+    password: str = PASSWORD,
+    *options: str,
+    source: str = lan.NEIGHBOUR,
+    host: str = "",
+    share: str = SHARE,
 ) -> list[str]:
-    """The command line in the box that runs smbclient at that address; it asks what to do on its standard input."""
-    host = lan.BOX6 if ":" in source else lan.BOX
+    """The command line in the box that runs smbclient at that address; it asks what to do on its standard input.
+
+    It calls the box by its address, or `host`.
+    """
+    host = host or (lan.BOX6 if ":" in source else lan.BOX)
     network = lan.namespace_of(source)
     command = ["smbclient", f"//{host}/{share}", f"--user={name}%{password}", *options]
     return ["nsenter", f"--net={network}", "--", *command] if network else command

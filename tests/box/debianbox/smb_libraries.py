@@ -1,8 +1,8 @@
 """smbprotocol and impacket, which log in to a box's shares from outside: what smbclient cannot be told to do.
 
 smbprotocol holds several logins on one connection, asks again on a login that stands, and joins a second connection to
-one; impacket speaks SMB 1, and takes the hash of a password for the password. Each answer is a name such as
-NT_STATUS_OK.
+one; impacket speaks SMB 1, takes the hash of a password for the password, and asks again by tickets. Each answer is a
+name such as NT_STATUS_OK.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import site
 import sys
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -28,6 +28,7 @@ CLOSED = "NT_STATUS_CONNECTION_DISCONNECTED"
 """smbclient's word for a connection that the server has ended."""
 SMB_1 = "NT LM 0.12"
 """impacket's name of the dialect."""
+_SMB_2_1 = 0x0210
 
 # What `check` installs; behind Debian's own packages, so that those come first.
 site.addsitedir(str(BUILD / "clients" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"))
@@ -35,6 +36,7 @@ site.addsitedir(str(BUILD / "clients" / "lib" / f"python3.{sys.version_info.mino
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # they and what they need import what Debian's Pythons call old
     impacket: Any = import_module("impacket.smbconnection")
+    ccache: Any = import_module("impacket.krb5.ccache")
     nt_errors: Any = import_module("impacket.nt_errors")
     connection: Any = import_module("smbprotocol.connection")
     exceptions: Any = import_module("smbprotocol.exceptions")
@@ -188,3 +190,39 @@ def by_impacket(
         return OK
 
     return in_network(box, run, lan.namespace_of(source))
+
+
+class TicketConnection:
+    """One TCP connection from NEIGHBOUR to the box's file server, with one login by tickets; a context manager."""
+
+    def __init__(self, box: Box) -> None:
+        self._client = in_network(
+            box,
+            # In the newer dialects it would encrypt by the key of its latest ticket, and the server by that of the first.
+            lambda: impacket.SMBConnection(lan.BOX, lan.BOX, preferredDialect=_SMB_2_1, timeout=WAIT),
+            lan.NAMESPACE,
+        )
+
+    def __enter__(self) -> TicketConnection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.getSMBServer().close_session()
+
+    def log_in(self, name: str, ticket: bytes) -> str:
+        """Log in by a ticket, as kinit(1) has written it; and when the login stands, authenticate it once more."""
+        credential = ccache.CCache(ticket).credentials[0]
+        realm = credential["server"].realm["data"].decode()
+        return self._said(lambda: self._client.kerberosLogin(name, "", realm, TGS=credential.toTGS(), useCache=False))
+
+    def look(self, share: str = SHARE) -> str:
+        """List a share."""
+        return self._said(lambda: self._client.listPath(share, "*"))
+
+    @staticmethod
+    def _said(ask: Callable[[], object]) -> str:
+        try:
+            ask()
+        except impacket.SessionError as refused:
+            return name_of(refused.getErrorCode())
+        return OK
