@@ -1,4 +1,4 @@
-"""A file server in a domain: its people are known to winbind alone, log in by ssh and by SMB, by passwords and tickets."""
+"""A file server in a domain: its people are known to winbind alone, and log in by passwords and by tickets."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ssh_from(box: Box, address: str, person: Person, spelt: str = "") -> None:
 
 
 def test_however_a_name_is_spelt_it_is_one_account(domain: Domain, named: str) -> None:
-    r"""smbd tells PAM ADT\dave, and sshd what was typed; the record goes by the box's own name, which winbind tells."""
+    r"""Samba tells PAM ADT\dave, and sshd what was typed; the record has the box's own name, which winbind tells."""
     box, name = domain.member, domain.stranger()
     spellings = [LONG.format(name), rf"adt\{name.upper()}", f"{name}@ad.test"]
     assert [visit(box, each) for each in spellings] == [OK] * 3

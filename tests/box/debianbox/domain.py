@@ -1,6 +1,6 @@
 """A domain: two boxes on one network, an Active Directory controller and a file server that is a member of it.
 
-Its people have no accounts on the member: who logs in there, by ssh or to the shares, winbind asks the controller about.
+Its people have no accounts on the member: winbind asks the controller about whoever logs in, by ssh or to the shares.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Domain:
         return next(self._keepers)
 
     def name_people(self, *, long: bool) -> None:
-        r"""Let the member's own name for somebody be ADT\dave, as by default; or dave, as on a machine without a domain."""
+        r"""Let the member's own name for somebody be ADT\dave, which is the default, or dave."""
         self.member.write(samba.SMB_CONF, _SMB_CONF.format(default="no" if long else "yes"))
         self.member.run("net cache flush; systemctl restart winbind smbd")
         self.member.until(f"id {PEOPLE[0]}@{REALM}")

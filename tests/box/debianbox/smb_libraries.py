@@ -198,7 +198,7 @@ class TicketConnection:
     def __init__(self, box: Box) -> None:
         self._client = in_network(
             box,
-            # In the newer dialects it would encrypt by the key of its latest ticket, and the server by that of the first.
+            # In newer dialects it would encrypt by the key of its latest ticket, and the server by that of the first.
             lambda: impacket.SMBConnection(lan.BOX, lan.BOX, preferredDialect=_SMB_2_1, timeout=WAIT),
             lan.NAMESPACE,
         )
