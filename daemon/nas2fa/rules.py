@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,10 @@ from nas2fa.network import Network
 # Services that are another one begun differently: a rule for one is a rule for both.
 SAME: Final = {"sudo-i": "sudo", "su-l": "su"}
 
+# Services of the box itself, which never tell PAM of an address. (login(1) may: behind telnetd.)
+LOCAL: Final = frozenset({"atd", "chfn", "chsh", "cron", "passwd", "polkit-1", "runuser", "su", "sudo"})
+
+FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)  # of an ssh key, as ssh-keygen -l has it
 ANY_KEY: Final = "any"  # of an exemption: whichever ssh key, but a key
 
 

@@ -138,7 +138,10 @@ PLANTS = [
         "systemctl reload nas2fad",
     ),
     Plant("rm /etc/nas2fa/store-id; systemctl restart nas2fad", "store-at-fault", "systemctl restart nas2fad"),
-    Plant(f": > /var/lib/nas2fa/users/$(id -u {logins.ADMIN}).json", "record-at-fault admin-not-enrolled"),
+    Plant(
+        f": > /var/lib/nas2fa/users/$(id -u {logins.ADMIN}).json",
+        "record-at-fault admin-not-enrolled no-admin-gets-in",
+    ),
     Plant(
         "ls /usr/lib/*/security/pam_nas2fa.so > /root/where; mv $(cat /root/where) /root",
         "module-missing",
@@ -177,6 +180,14 @@ PLANTS = [
     ),
     Plant(
         'printf \'[[rule]]\\naction = "skip"\\nservice = ["su"]\\n\' >> /etc/nas2fa/nas2fa.toml', "rule-skips-too-much"
+    ),
+    Plant(
+        'printf \'[[rule]]\\naction = "code"\\nuser = ["bop"]\\nservice = ["ssdh"]\\n\' >> /etc/nas2fa/nas2fa.toml',
+        "rule-names-unknown",
+    ),
+    Plant(
+        'printf \'[[rule]]\\naction = "code"\\nservice = ["sudo"]\\nagain_after = 60\\n\' >> /etc/nas2fa/nas2fa.toml',
+        "rule-needs-address",
     ),
     Plant("mkdir /etc/samba; touch /usr/sbin/smbd /etc/samba/smb.conf", "samba-not-covered"),
     Plant("echo 'bob ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/bob", "sudo-asks-nothing"),

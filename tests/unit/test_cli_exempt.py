@@ -176,6 +176,34 @@ def test_devices_are_forgotten(nas2fa) -> None:
         assert nas2fa("user", "forget-devices", "root").out == "Trusted devices of root forgotten: 2.\n"
 
 
+def test_a_service_that_the_box_does_not_have_is_told(nas2fa, tmp_path) -> None:
+    (tmp_path / "etc/pam.d").mkdir(parents=True)
+    (tmp_path / "etc/pam.d/sshd").touch()
+    for service, told in (("shsd", True), ("sshd", False), ("SSHD", False)):
+        with ScriptedDaemon(nas2fa.socket, [request("exempt.add"), done(id="0a", until=NEW_YEAR)]):
+            outcome = nas2fa("exempt", "add", "--user", "root", *SAID, "--until", "2027-01-01", "--service", service)
+        assert ("no PAM service named shsd" in outcome.err) == told
+        assert outcome.code == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("service=ssdh", "no PAM service named ssdh"),
+        ("from=foo", "foo is no address"),
+        ("group=no-such-group", "no group named no-such-group"),
+        ("key=foo", "foo is no fingerprint"),
+    ],
+)
+def test_what_may_be_mistyped_is_imagined_and_told(nas2fa, tmp_path, word, told) -> None:
+    (tmp_path / "etc/pam.d").mkdir(parents=True)
+    (tmp_path / "etc/pam.d/sshd").touch()
+    with ScriptedDaemon(nas2fa.socket, [request("imagine"), done(**IMAGINED, trace=[])]):
+        assert told in nas2fa("explain", "--imagine", "user=root", word).err
+    with ScriptedDaemon(nas2fa.socket, [request("imagine"), done(**IMAGINED, trace=[])]):
+        assert nas2fa("explain", "--imagine", "user=root", "from=10.0.0.7", f"key={SHA}", "service=sshd").err == ""
+
+
 def test_a_bad_day_is_answered_by_an_example(nas2fa) -> None:
     err = nas2fa("exempt", "add", "--user", "root", *SAID, "--until", "someday").err
     assert "2027-01-01 18:00" in err

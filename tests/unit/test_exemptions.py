@@ -28,9 +28,9 @@ KEY = "SHA256:" + "a" * 43
 
 
 def test_an_exemption_says_all() -> None:
-    made = new({**ARGS, "service": "sudo-i", "key": KEY}, OWN, 0, NOW)
+    made = new({**ARGS, "service": "SSHD", "key": KEY}, OWN, 0, NOW)
     assert made == Exemption(
-        made.id, "sudo", ip_network("10.0.0.0/24"), int(NOW.wall), ARGS["until"], "backup", "", KEY, "nightly", 0
+        made.id, "sshd", ip_network("10.0.0.0/24"), int(NOW.wall), ARGS["until"], "backup", "", KEY, "nightly", 0
     )
     assert new({**ARGS, "user": "", "group": "staff", "uid": None}, OWN, 0, NOW).group == "staff"
     assert new({**ARGS, "user": "root", "uid": 0, "key": KEY}, OWN, 0, NOW).user == "root"
@@ -46,6 +46,8 @@ def test_an_exemption_says_all() -> None:
         {"user": "", "group": "a:b"},
         {"user": "root", "uid": 0},
         {"service": "nas2fa"},
+        {"service": "sudo"},
+        {"service": "su-l"},
         {"service": "NAS2FA"},
         {"network": "0.0.0.0/0"},
         {"network": "::/0"},

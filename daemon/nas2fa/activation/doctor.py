@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from nas2fa.activation.checks import boot, exemptions, pam, people, places, samba, services, shares, ssh, units
+from nas2fa.activation.checks import boot, exemptions, pam, people, places, rules, samba, services, shares, ssh, units
 from nas2fa.activation.examination import Ask, Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.system import System
@@ -20,6 +20,7 @@ CHECKS: tuple[Check, ...] = (
     *shares.CHECKS,
     *services.CHECKS,
     *places.CHECKS,
+    *rules.CHECKS,
     *people.CHECKS,
     *exemptions.CHECKS,
     *boot.CHECKS,

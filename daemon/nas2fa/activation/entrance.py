@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
-from nas2fa import config
 from nas2fa.activation.admins import Admin, has_password
 from nas2fa.activation.edits import Keys
-from nas2fa.activation.places import CONFIG, ELSEWHERE
+from nas2fa.activation.places import ELSEWHERE
+from nas2fa.activation.rules import rules
 from nas2fa.activation.switch import Ask
 from nas2fa.activation.system import System
-from nas2fa.errors import ConfigError, Nas2faError, Reason
+from nas2fa.errors import Nas2faError, Reason
 from nas2fa.network import Network
 
 # What keeps somebody out until root changes something; a lock ends, and a code can be given.
@@ -37,7 +37,8 @@ def may_log_in(system: System, admin: Admin, armed: bool) -> bool:
 
 def _doors(system: System, admin: Admin, keys: Keys, ask: Ask) -> Iterator[Mapping[str, Any]]:
     """The logins that are looked at: at the console; by ssh from elsewhere, and from what rules and exemptions name."""
-    places = [ELSEWHERE, *(_somewhere_in(network) for network in (*_networks(system), *_exempt(admin, ask)))]
+    named = [network for rule in rules(system) for network in rule.network] + _exempt(admin, ask)
+    places = [ELSEWHERE, *map(_somewhere_in, named)]
     if has_password(system, admin.user):
         yield {"service": "login", "tty": "tty1"}
     for place in dict.fromkeys(places):
@@ -75,15 +76,6 @@ def _exempt(admin: Admin, ask: Ask) -> list[Network]:
     except Nas2faError:
         return []
     return [ip_network(row["network"]) for row in rows if row["user"] == admin.user and not row["over"]]
-
-
-def _networks(system: System) -> list[Network]:
-    """Those that rules name: there may be the only place to come from."""
-    try:
-        rules = config.parse(system.read(CONFIG) or "", CONFIG).rule
-    except ConfigError:
-        return []
-    return [network for rule in rules for network in rule.network]
 
 
 def _somewhere_in(network: Network) -> str:

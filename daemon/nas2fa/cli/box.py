@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nas2fa.activation import stacks
 from nas2fa.activation.system import System
 from nas2fa.cli import terminal
 from nas2fa.control.client import STEP_PATIENCE, Client
 from nas2fa.control.messages import Rows
 from nas2fa.errors import Reason, RequestError
 from nas2fa.paths import Paths
+from nas2fa.rules import canonical
 from nas2fa.shown import shown
 from nas2fa.steps import Ask, Show, Tell
 
@@ -113,6 +115,22 @@ def _group(gid: int) -> str:
         return grp.getgrgid(gid).gr_name
     except KeyError:
         return ""  # a gid without a name cannot be meant by a rule
+
+
+def known_group(name: str) -> bool:
+    """Whether the name service has a group of that name."""
+    try:
+        grp.getgrnam(name)
+    except (KeyError, ValueError):  # ValueError: a NUL
+        return False
+    return True
+
+
+def warn_of_service(box: Box, name: str) -> None:
+    """Say so when this box has no PAM service of that name: it may be mistyped, or not installed yet."""
+    known = {canonical(service) for service in stacks.services(box.system)}
+    if name and known and canonical(name) not in known:
+        terminal.warn(f"There is no PAM service named {shown(name)} on this box (/etc/pam.d).")
 
 
 def recorded_account(box: Box, name: str) -> Account:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import grp
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +12,7 @@ import click
 from nas2fa.activation.edits import Keys
 from nas2fa.activation.key_only import SshKeys, in_force
 from nas2fa.cli import tables, terminal
-from nas2fa.cli.box import Box, account
+from nas2fa.cli.box import Box, account, known_group, warn_of_service
 from nas2fa.cli.spans import Day
 from nas2fa.errors import Reason, RequestError
 from nas2fa.rules import ANY_KEY
@@ -51,7 +50,10 @@ def add(box: Box, /, user: str | None, group: str | None, until: datetime, as_js
     if user is not None:
         args |= account(user).args()
     if group is not None:
-        args["group"] = _group(group)
+        if not known_group(group):
+            raise RequestError(Reason.UNKNOWN_GROUP, f"no group named {shown(group)} on this box")
+        args["group"] = group
+    warn_of_service(box, rest["service"])
     done, _ = box.request("exempt.add", args)
     if as_json:
         tables.print_json(done)
@@ -113,10 +115,3 @@ def _line(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _who(row: Mapping[str, Any]) -> str:
     return f"user {shown(row['user'])}" if row["user"] else f"group {shown(row['group'])}"
-
-
-def _group(name: str) -> str:
-    try:
-        return grp.getgrnam(name).gr_name
-    except (KeyError, ValueError):
-        raise RequestError(Reason.UNKNOWN_GROUP, f"no group named {shown(name)} on this box") from None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from nas2fa.activation.key_only import in_force
 from nas2fa.cli import tables, terminal
-from nas2fa.cli.box import Box, account, groups_of
+from nas2fa.cli.box import Box, account, groups_of, known_group, warn_of_service
+from nas2fa.network import literal
+from nas2fa.rules import FINGERPRINT
 from nas2fa.shown import shown
 
 # What may be said of the login: word -> argument of the verb `imagine`; `group` adds to what the name service says.
@@ -27,6 +29,7 @@ MEANING = {
 def imagine(box: Box, words: Sequence[str], as_json: bool) -> None:
     """Ask the daemon and print what it says."""
     args = _args(words)
+    _warn(box, args, [word.removeprefix("group=") for word in words if word.startswith("group=")])
     if args.get("service", "sshd") == "sshd" and (args.get("first") == "key" or "key" in args):
         args["alone"] = in_force(box.system).alone(args["user"], args.get("rhost", ""))
     found, _ = box.request("imagine", args)
@@ -38,6 +41,18 @@ def imagine(box: Box, words: Sequence[str], as_json: bool) -> None:
     terminal.say()
     for line in found["trace"]:
         terminal.say(f"  {shown(str(line), terminal.TEXT_MAX)}")
+
+
+def _warn(box: Box, args: Mapping[str, Any], groups: Sequence[str]) -> None:
+    """What may be mistyped: it is imagined all the same."""
+    warn_of_service(box, args.get("service", ""))
+    if args.get("rhost") and literal(args["rhost"]) is None:
+        terminal.warn(f"{shown(args['rhost'])} is no address: a name is in no network for certain.")
+    if "key" in args and not FINGERPRINT.fullmatch(args["key"]):
+        terminal.warn(f"{shown(args['key'])} is no fingerprint of a key, SHA256:... (ssh-keygen -l -f FILE shows it).")
+    for name in groups:
+        if not known_group(name):
+            terminal.warn(f"There is no group named {shown(name)} on this box.")
 
 
 def _args(words: Sequence[str]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
@@ -11,10 +10,9 @@ from typing import Any, Final
 from nas2fa.errors import Reason, RequestError
 from nas2fa.login.policy import SIGN_IN
 from nas2fa.network import Network, Own
-from nas2fa.rules import ANY_KEY, canonical
+from nas2fa.rules import ANY_KEY, FINGERPRINT, LOCAL, canonical
 from nas2fa.store.records import Exemption, Instant
 
-KEY: Final = re.compile(rf"{ANY_KEY}|SHA256:[A-Za-z0-9+/]{{43}}", re.ASCII)
 PREFIX_MIN: Final = {4: 8, 6: 16}  # bits; a wider network is next to everywhere
 DAYS_MAX: Final = 5 * 366  # an exemption is looked at again
 OVER_KEPT: Final = 30 * 86400  # seconds for which one that is over is still listed
@@ -26,7 +24,7 @@ def new(args: Mapping[str, Any], own: Own, by: int, now: Instant) -> Exemption:
         raise _refused("An exemption is for one user or for one group.")
     if ":" in args["group"]:
         raise _refused("That is no name of a group.")
-    if args["key"] and not KEY.fullmatch(args["key"]):
+    if args["key"] not in ("", ANY_KEY) and not FINGERPRINT.fullmatch(args["key"]):
         raise _refused(
             f"A key is named by its fingerprint, SHA256:… (ssh-keygen -l -f FILE shows it); {ANY_KEY}: whichever."
         )
@@ -35,6 +33,11 @@ def new(args: Mapping[str, Any], own: Own, by: int, now: Instant) -> Exemption:
     service = canonical(args["service"])
     if service == SIGN_IN:
         raise _refused(f"The service {SIGN_IN} is how accounts are changed; no exemption is about that.")
+    if service in LOCAL:
+        raise _refused(
+            f"{service} tells PAM no address, so an exemption, which is for a network, never fits there. "
+            'A rule can: [[rule]] action = "skip" in /etc/nas2fa/nas2fa.toml, see nas2fa.toml(5).'
+        )
     if not args["reason"].strip():
         raise _refused("An exemption has a reason, for whoever finds it later.")
     return Exemption(

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from nas2fa import config
 from nas2fa.activation import preflight, stacks
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
-from nas2fa.errors import ConfigError
-from nas2fa.rules import Rule
+from nas2fa.activation.places import CONFIG
+from nas2fa.activation.rules import rules
 
 PROFTPD = "/etc/proftpd/proftpd.conf"
-CONFIG = "/etc/nas2fa/nas2fa.toml"
 CUPSD = "/etc/cups/cupsd.conf"
 _LISTEN = re.compile(r"\s*((?:SSL)?(?:Listen|Port))\s+(\S+)", re.IGNORECASE)
 _LOOPBACK = re.compile(r"/|localhost(:|$)|127\.|\[::1\]")
@@ -57,8 +55,8 @@ def repeated_logins_are_trusted(look: Examination) -> Iterator[Finding]:
     """Programs that log in again for each connection need a rule with again_after: a code is accepted once."""
     for service in ("dovecot", "cups"):
         lines = stacks.flatten(look.system, service, "auth") if stacks.file_of(look.system, service) else []
-        rules = [rule for rule in _rules(look) if not rule.service or service in rule.service]
-        skipped = any(rule.action == "skip" for rule in rules)
+        fitting = [rule for rule in rules(look.system) if not rule.service or service in rule.service]
+        skipped = any(rule.action == "skip" for rule in fitting)
         if not look.on or not any(line.ours for line in lines) or skipped:
             continue
         if service == "cups" and (where := _only_local(look)):
@@ -67,8 +65,8 @@ def repeated_logins_are_trusted(look: Examination) -> Iterator[Finding]:
                 "CUPS listens on this box alone: all come from its own addresses, which no rule trusts.",
                 "Manage printers as root (lpadmin), or let it listen to the network: cupsctl --remote-admin",
             )
-        elif not any(rule.again_after for rule in rules):
-            before = ". The first rule that fits decides, so move it before those that fit as well" if rules else ""
+        elif not any(rule.again_after for rule in fitting):
+            before = ". The first rule that fits decides, so move it before those that fit as well" if fitting else ""
             yield _asked(
                 f"/etc/pam.d/{service}",
                 f"Programs log in to {service} again and again, and no rule keeps a code good for a while.",
@@ -93,23 +91,6 @@ def _listening(look: Examination) -> Iterator[tuple[int, re.Match[str]]]:
     for number, line in enumerate((look.system.read(CUPSD) or "").splitlines(), start=1):
         if match := _LISTEN.match(line):
             yield number, match
-
-
-def rules_skip_narrowly(look: Examination) -> Iterator[Finding]:
-    """A rule that skips the code for everybody from everywhere switches the second step off."""
-    for rule in _rules(look):
-        narrow = rule.user or rule.group or rule.first or rule.origin == "local"
-        everywhere = not rule.network or any(network.prefixlen == 0 for network in rule.network)
-        if rule.action == "skip" and everywhere and not narrow:
-            services = ", ".join(sorted(rule.service)) or "every service"
-            yield Finding(
-                "rule-skips-too-much",
-                Severity.WARNING,
-                f"{CONFIG}: {rule}",
-                f"{str(rule).capitalize()} asks no code of anybody, from anywhere, for {services}.",
-                "There, the password alone is enough.",
-                f"Narrow it down in {CONFIG} by user, group or network; or exempt one user: nas2fa exempt add --help",
-            )
 
 
 def sudo_asks(look: Examination) -> Iterator[Finding]:
@@ -150,18 +131,9 @@ def the_system_is_known(look: Examination) -> Iterator[Finding]:
         )
 
 
-def _rules(look: Examination) -> tuple[Rule, ...]:
-    """The rules of the configuration; none when it is refused (daemon_is_well() tells that)."""
-    try:
-        return config.parse(look.system.read(CONFIG) or "", CONFIG).rule
-    except ConfigError:
-        return ()
-
-
 CHECKS = (
     proftpd_heeds_pam,
     repeated_logins_are_trusted,
-    rules_skip_narrowly,
     sudo_asks,
     the_system_is_known,
 )
