@@ -121,6 +121,7 @@ PLANTS = [
     # Units, daemon, module, clock
     Plant("systemctl mask nas2fad-user.socket", "unit-masked", "systemctl unmask nas2fad-user.socket"),
     Plant("systemctl stop nas2fa-signin.socket", "unit-inactive", "systemctl start nas2fa-signin.socket"),
+    Plant("systemctl stop nas2fa-smb.socket", "unit-inactive", "systemctl start nas2fa-smb.socket"),
     Plant("systemctl disable nas2fad-login.socket", "unit-disabled", "systemctl enable nas2fad-login.socket"),
     Plant(
         f"systemctl stop nas2fa-check.timer; cd {UNITS}; mv nas2fa-check.timer /root; systemctl daemon-reload",
@@ -164,6 +165,7 @@ PLANTS = [
     Plant("chmod 755 /var/lib/nas2fa/users", "file-not-roots"),
     Plant("chown bob /etc/nas2fa/nas2fa.toml", "file-not-roots"),
     Plant("chmod 666 /run/nas2fa/login.sock", "file-not-roots", "chmod 600 /run/nas2fa/login.sock"),
+    Plant("chmod 666 /run/nas2fa/smb.sock", "file-not-roots", "chmod 600 /run/nas2fa/smb.sock"),
     Plant("echo '/var 10.0.0.0/8(ro)' > /etc/exports", "secrets-in-a-share"),
     Plant("mkdir /etc/samba; printf '[all]\\npath = /\\n' > /etc/samba/smb.conf", "secrets-in-a-share"),
     Plant("printf '[etc]\\n  path = /etc/\\n' > /etc/rsyncd.conf", "secrets-in-a-share"),

@@ -74,11 +74,11 @@ PLANTS = [
     ),
     # Shares that ask for themselves
     Plant(share(ASKS, CLOSES, path=ALONE), "", "note"),
-    Plant(share(f"{ASKS} && /bin/true", CLOSES, path=ALONE), "", "note"),
     Plant(share(ASKS, path=ALONE), "share-goes-on"),
     Plant(share(ASKS, CLOSES, "force user = bob", path=ALONE), "share-forces-user"),
     Plant(share(ASKS.replace("%u", "%U"), CLOSES, path=ALONE), "share-command-differs"),
-    Plant(share(f"{ASKS}; true", CLOSES, path=ALONE), "share-command-differs"),
+    Plant(share(f"{ASKS} && true", CLOSES, path=ALONE), "share-command-differs"),
+    Plant(share(ASKS, CLOSES, "guest ok = yes", path=ALONE), "share-open-to-guests", "warning"),
     Plant(share(ASKS.replace("HELPER", "/opt/nas2fa-share"), CLOSES, path=ALONE), "share-helper-broken"),
     Plant(f"install -m 644 /bin/true {OTHER}; {ASKS_OTHER}", "share-helper-broken"),
     Plant(f"install -m 755 -o bob /bin/true {OTHER}; {ASKS_OTHER}", "share-helper-broken"),

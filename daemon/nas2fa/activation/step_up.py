@@ -1,7 +1,7 @@
 """Shares that ask for a grant of their own: smbd runs nas2fa-share at each connection to them. Pure but for `helper`.
 
-smbd gives the line to sh, with %u and the like filled in; of quotes, `$`, `;` and backquotes in what it fills in, it
-makes `_`. The rest a name may hold, so our words have to be quoted.
+smbd fills %u and the like in, takes the meaning from whatever means something to sh (`;`, `&&`), and has sh run that.
+So there can be no second command in the line, and a name with a blank needs the quotes.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from nas2fa.activation.system import System
 PROGRAM = "nas2fa-share"
 PREEXEC, CLOSE, FORCED = "root preexec", "root preexec close", "force user"
 _FOLDERS = "usr/lib/*/nas2fa"  # one for each architecture that the module is installed for
-# Of what follows, each part has to be a condition of its own, so that our no stays a no.
-_COMMAND = re.compile(rf"""(\S+/{PROGRAM}) (["'])%u\2 (["'])%I\3 (["'])%S\4(?: *&& *[^;&|\n]+)*""")
+_COMMAND = re.compile(rf"""(\S+/{PROGRAM}) (["'])%u\2 (["'])%I\3 (["'])%S\4""")
 
 
 def helper(system: System) -> str | None:
@@ -36,7 +35,7 @@ def asks(found: Settings, share: str) -> bool:
 
 
 def program_of(text: str) -> str | None:
-    """The program of a `root preexec` whose no is a no; None when it says anything else than command() and `&&`."""
+    """The program of a `root preexec` that is a command(); None of any other."""
     match = _COMMAND.fullmatch(text)
     return match[1] if match else None
 

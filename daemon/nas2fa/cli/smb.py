@@ -36,8 +36,7 @@ def share(name: str) -> int:
         return REFUSED
     section = found.share(name) or name
     terminal.say(f"[{shown(section)}]")
-    there = found.of(section, PREEXEC)
-    terminal.say(f"   {PREEXEC} = {shown(there) if step_up.program_of(there) == program else step_up.command(program)}")
+    terminal.say(f"   {PREEXEC} = {step_up.command(program)}")
     terminal.say(f"   {CLOSE} = yes")
     terminal.warn(f"\nPut the two lines below into the section [{shown(section)}] of {CONFIG}, then: {RELOAD}")
     terminal.warn(f"Who is connected to the share stays so, until: smbcontrol smbd close-share {shown(section)}")
@@ -64,7 +63,10 @@ def _obstacle(found: Settings, name: str, program: str) -> str | None:
     other = found.of(share, PREEXEC)
     if other and not step_up.asks(found, share):
         return (
-            f"The share {share} has another `{PREEXEC}` already, and there can be one only. Let both run, the second "
-            f"after a yes of the first:\n   {PREEXEC} = {step_up.command(program)} && {other}\n   {CLOSE} = yes"
+            f"The share {share} has another `{PREEXEC}` already: {other}\n"
+            "There can be one only, and smbd lets no `&&` count in it. Let both run from a script that is root's:\n"
+            f'   #!/bin/sh\n   {program} "$1" "$2" "$3" && exec THE-OTHER\n'
+            f"and name that with the same three words:\n   {PREEXEC} = {step_up.command('/usr/local/sbin/SCRIPT')}\n"
+            f"   {CLOSE} = yes"
         )
     return None

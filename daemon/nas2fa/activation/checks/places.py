@@ -23,7 +23,7 @@ MODES = {
 }
 SECRET = ("/var/lib/nas2fa", "/etc/nas2fa")
 LEFT = re.compile(r"\.(dpkg-new|dpkg-dist|ucf-dist)$")
-_LOGIN_SOCKET = "/run/nas2fa/login.sock"
+_ROOTS_SOCKETS = ("/run/nas2fa/login.sock", "/run/nas2fa/smb.sock")
 _SHARES = {
     "/etc/samba/smb.conf": re.compile(r"^\s*(?:path|directory)\s*=\s*(\S.*?)\s*$", re.IGNORECASE),
     "/etc/rsyncd.conf": re.compile(r"^\s*path\s*=\s*(\S.*?)\s*$", re.IGNORECASE),
@@ -40,7 +40,7 @@ def files_are_roots(look: Examination) -> Iterator[Finding]:
         for name in look.system.names(folder):
             path = f"{folder}/{name}"
             if path not in MODES:
-                yield from _permission(look, path, inner | (0o077 if path == _LOGIN_SOCKET else 0), 0o644)
+                yield from _permission(look, path, inner | (0o077 if path in _ROOTS_SOCKETS else 0), 0o644)
 
 
 def _permission(look: Examination, path: str, forbidden: int, usual: int) -> Iterator[Finding]:

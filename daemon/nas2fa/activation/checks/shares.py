@@ -34,6 +34,15 @@ def shares_heed_the_answer(look: Examination) -> Iterator[Finding]:
                 "A grant of that user opens the share to all; without one nobody gets in.",
                 f"Take `{FORCED}` out of the section [{share}] (`force group` is no fault), then: {RELOAD}",
             )
+        if found.of(share, "guest ok").lower() == "yes":
+            yield Finding(
+                "share-open-to-guests",
+                Severity.WARNING,
+                where,
+                f"The share {share} lets guests in (guest ok = yes); nas2fa-share is asked about the guest account.",
+                "That has no second step: unless `unenrolled` or a rule of nas2fa.toml refuses it, all guests get in.",
+                f"Take `guest ok` out of the section [{share}] of {CONFIG}, then: {RELOAD}",
+            )
         if others := step_up.ways_in(found, share):
             yield Finding(
                 "share-reached-otherwise",
