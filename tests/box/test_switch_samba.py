@@ -116,8 +116,9 @@ def test_it_may_be_left_out_and_taken_in_later(nas: Box) -> None:
     """Each as another switch on trial; nobody's confirmation leads back to what was confirmed."""
     logins.enable(nas, "--no-samba")
     logins.enrol(nas, "alice")
+    assert "Nothing would change" in system(nas, *PLAINLY)
     assert samba.visit(nas, "alice") == samba.OK
-    system(nas, *PLAINLY)
+    system(nas, *PLAINLY, "--samba")
     assert samba.visit(nas, "alice") == samba.NEEDS_CODE
     nas.run("nas2fa-off")
     assert state(nas) == "off"

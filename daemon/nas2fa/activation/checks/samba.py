@@ -33,7 +33,7 @@ def samba_is_covered(look: Examination) -> Iterator[Finding]:
         if late
         else "Samba's shares ask for no code.",
         "Whoever has the password reads the shares.",
-        f"Cover it: {SWITCH}. Or let smbd listen in networks that you trust only (`hosts allow`).",
+        f"Cover it: {SWITCH} --samba. Or let smbd listen in networks that you trust only (`hosts allow`).",
     )
 
 
