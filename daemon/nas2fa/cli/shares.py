@@ -159,7 +159,7 @@ def revoke(box: Box, name: str | None, address: str) -> int:
     done, _ = box.request("smb.revoke", {**whom.args(), "address": address})
     terminal.say(f"Grants of {shown(whom.user)} revoked: {done['revoked']}.")
     if done["ended"] is None:
-        terminal.warn("Whether sessions are open cannot be told: systemctl status nas2fa-smb.socket; smbstatus")
+        terminal.warn("Sessions may still be open: smbstatus shows them, and journalctl -u nas2fad why they go on.")
         return REFUSED
     terminal.say(f"Open sessions ended: {done['ended']}.")
     return 0

@@ -70,6 +70,7 @@ NAS2FAD: dict[str, Callable[[], object]] = {
     "boot id": lambda: bytes.fromhex(os.environ["NAS2FA_BOOT_ID"]),
     "own addresses": lambda: [read(f"/run/net/{name}") for name in ("fib_trie", "route", "if_inet6", "ipv6_route")],
     "libraries": use_libraries,
+    "nas2fa-smb": lambda: connect("/run/nas2fa/smb.sock", socket.SOCK_SEQPACKET),
     "a thread": run_thread,
 }
 
