@@ -105,8 +105,8 @@ def _unchecked(where: str, services: str) -> Finding:
         where,
         f"Any password is accepted, right or wrong, by: {services}.",
         "Anybody gets in; with the second step on, a code alone is enough.",
-        "A wrong password must end the stack, in Debian's own files by `auth requisite pam_deny.so` behind its line. "
-        "To have the common files written anew (changes by hand in them get lost): pam-auth-update --force",
+        "Take out the line above if it stands before the password's; behind that, a wrong password must end the stack, "
+        "as in Debian's own file: `auth requisite pam_deny.so`",
     )
 
 
