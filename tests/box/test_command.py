@@ -116,3 +116,26 @@ def test_the_daemon_down_is_exit_code_3(box: Box) -> None:
     box.run("systemctl stop nas2fad.service nas2fad-control.socket nas2fad-login.socket nas2fad-user.socket")
     done = box.run("nas2fa status", check=False)
     assert (done.returncode, "systemctl status nas2fad" in done.stderr) == (3, True)
+
+
+def test_a_lost_phone_is_replaced_where_nobody_gets_in_without_one(plain_box: Box) -> None:
+    """As the page for who is locked out says, on a box that is switched on and refuses who has no second step."""
+    box = plain_box
+    logins.enable(box)
+    box.write("/etc/nas2fa/nas2fa.toml", 'unenrolled = "deny"\n')
+    box.run("systemctl reload nas2fad")
+    lost = logins.set_up(box.terminal(f"{SETUP} --user alice"), "alice")
+    first, second, third = lost.recovery_codes[:3]
+    child = openssh(box, "alice", "-tt", command="nas2fa disable; LC_ALL=C.UTF-8 nas2fa setup --replace")
+    type_all(child, (PASSWORD_PROMPT, PASSWORD), (CODE_PROMPT, first))
+    child.expect_exact("nas2fa setup --replace (REFUSED)")
+    type_all(child, (PASSWORD_PROMPT, PASSWORD), (CODE_PROMPT, second), ("not typed yet.*" + CODE_PROMPT, third))
+    found = logins.set_up(child, "alice")
+    assert logins.ssh(box, found, found.phone.code())[0]
+    assert not logins.ssh(box, lost, lost.phone.code())[0]
+
+
+def type_all(child: pexpect.spawn[str], *answers: tuple[str, str]) -> None:
+    for prompt, typed in answers:
+        child.expect(prompt)
+        child.sendline(typed)

@@ -217,7 +217,7 @@ def test_a_user_moves_to_a_new_phone_without_an_invite_code(nas2fa: Command, sig
         child.expect_exact("Password: ")
         child.waitnoecho()
         child.sendline("correct horse")
-        child.expect_exact("A code of what is set up now")
+        child.expect_exact("Now a code of what is set up until now")
         child.expect_exact("Verification code: ")
         child.waitnoecho()
         child.sendline(code())

@@ -56,7 +56,9 @@ def _set_up(box: Box, whom: Account, wishes: dict[str, object], relay: WizardRel
     if os.geteuid() != 0:
         args["token"] = _prove_password(box)
     if wishes["replace"]:
-        terminal.say("A code of what is set up now, from the phone or a recovery code: it is used up by this.")
+        terminal.say(
+            "Now a code of what is set up until now, one that was not typed yet: from the phone, or a recovery code."
+        )
     _converse(box, args, relay)
     _farewell(box, whom)
 
