@@ -60,21 +60,37 @@ class Change:
     new: bytes | None
 
 
-def make(system: System, options: Options) -> list[Change]:
-    """What would change, in the order to write it: PAM's common files last, so that nothing is half asked.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would change, in the order to write it: PAM's common files last, so that nothing is half asked."""
 
-    Raises PlanError; OSError when the disk has no room for the copies.
-    """
+    changes: tuple[Change, ...]
+    enforced: str | None  # the folder of the switch that was confirmed when this was planned
+
+    def outdated(self, system: System) -> list[str]:
+        """What is no longer as it was when this was planned: paths."""
+        now = _held(system)
+        found = [change.path for change in self.changes if change.was != now.get(change.path)]
+        return [*found, *([ENFORCED] if self.enforced != _enforced(system) else [])]
+
+
+def make(system: System, options: Options) -> Plan:
+    """Plan a switch. Raises PlanError; OSError when the disk has no room for the copies."""
     with _copied(system) as copy:
-        if system.path(ENFORCED).is_symlink():
+        was, enforced = _held(copy), _enforced(copy)  # of the same moment as what comes out of it
+        if enforced is not None:
             _ran(copy, system.run([*copy.private, SCRIPT, "--root", copy.root, "disable"]))
         first = _held(copy)
         _edit(copy, system, options)
         new = _held(copy)
-    was = _held(system)
     paths = sorted(was.keys() | first.keys() | new.keys(), key=lambda path: (_rank(path), path))
     changes = [Change(path, was.get(path), first.get(path), new.get(path)) for path in paths]
-    return [change for change in changes if not change.was == change.first == change.new]
+    return Plan(tuple(change for change in changes if not change.was == change.first == change.new), enforced)
+
+
+def _enforced(system: System) -> str | None:
+    link = system.path(ENFORCED)
+    return str(link.readlink()) if link.is_symlink() else None
 
 
 def edited_by_hand(system: System) -> bool:

@@ -28,7 +28,7 @@ from nas2fa.activation.places import (
     TIMER,
     TRIAL,
 )
-from nas2fa.activation.plan import DECOY, PROFILE, Change, Options
+from nas2fa.activation.plan import DECOY, PROFILE, Change, Options, Plan
 from nas2fa.activation.state import Facts, State
 from nas2fa.activation.system import Ran, System
 from nas2fa.shown import shown
@@ -85,15 +85,18 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-def switch(system: System, changes: Sequence[Change], options: Options, told: Facts) -> None:
+def switch(system: System, plan: Plan, options: Options, told: Facts) -> None:
     """Switch on, with the way back armed first. Raises SwitchError or OSError, and the box is then as it was.
 
-    Raises HalfBackError when it is not.
+    Raises HalfBackError when it is not. A plan is refused that is not about the box as it is by now: its way back
+    would lead into a world that is gone, and what somebody else has written meanwhile would be lost.
     """
     with state.locked(system):
         if state.pending(system) is not None:
             raise SwitchError("a switch is on trial already: confirm or undo it first (nas2fa system status)")
-        failure = _tried(system, changes, options, told)
+        if outdated := plan.outdated(system):
+            raise SwitchError(f"changed meanwhile: {', '.join(outdated)}. Run it again")
+        failure = _tried(system, plan.changes, options, told)
     if failure is None:
         _log(ON_TRIAL, f"2-step verification is on trial, switched on by {told.by}", told)
     else:

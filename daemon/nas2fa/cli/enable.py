@@ -109,8 +109,8 @@ def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
     exempt = wishes.exempt or ("none" if wishes.dry_run else None)
     chosen = key_logins.choose(box, here, options.keys, exempt, ask=not wishes.yes)
     options = replace(options, key_only=key_logins.key_only(box, chosen))
-    changes = make(here, options)
-    differing = [change for change in changes if change.was != change.new]  # the others only have a way back
+    plan = make(here, options)
+    differing = [change for change in plan.changes if change.was != change.new]  # the others only have a way back
     for change in differing:
         _show(change)
     _tell_samba(here, differing)
@@ -128,9 +128,8 @@ def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
         return REFUSED
     key_logins.exempt(box, chosen)
     told = switch.facts(options, people, wishes.confirm_within, way_back_checked=not wishes.no_way_back_check)
-    before = state.enforced(here)
-    switch.switch(here, changes, options, told)
-    undone = "goes back to what was confirmed before" if before else "switches itself off"
+    switch.switch(here, plan, options, told)
+    undone = "goes back to what was confirmed before" if plan.enforced else "switches itself off"
     terminal.say(f"2-step verification is on trial, and {undone} in {tables.span(wishes.confirm_within)}.")
     terminal.say("Leave this shell open. From another terminal, log in with password and code; then keep it with:")
     terminal.say("  nas2fa system confirm")

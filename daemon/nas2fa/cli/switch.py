@@ -41,8 +41,9 @@ def disable(yes: bool) -> int:
     require_root()
     here = System()
     if state.pending(here) is None and state.enforced(here) is None:
-        terminal.say("It is off.")
-        return 0
+        ran = switch.go_back(here, "disable")  # which names what asks all the same
+        terminal.say_outside(ran.err.strip() or "It is off.")
+        return 0 if ran.status == 0 else REFUSED
     if not yes and not terminal.confirmed("From then on the password alone is enough, or a key, for everybody."):
         terminal.warn("Nothing was changed.")
         return REFUSED

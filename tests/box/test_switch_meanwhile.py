@@ -1,0 +1,55 @@
+"""Somebody else is at work, or something hangs, while a switch is asked for, on trial or undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from debianbox import logins
+from debianbox.machine import Box
+from debianbox.switching import changed, everything, state, system
+
+
+def edit(box: Box) -> None:
+    box.run("sed -i '1i auth required pam_faillock.so preauth' /etc/pam.d/sshd")
+
+
+def confirm_another(box: Box) -> None:
+    logins.enable(box, admin="ann")
+
+
+def switch_off(box: Box) -> None:
+    system(box, "disable", "--yes")
+
+
+MEANWHILE: dict[str, tuple[bool, Callable[[Box], None]]] = {  # whether it is on before
+    "edited": (False, edit),
+    "edited while on": (True, edit),
+    "another is confirmed": (False, confirm_another),
+    "switched off": (True, switch_off),
+}
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_what_was_shown_before_the_prompt_is_not_written_onto_another_world(suite: str, what: str) -> None:
+    on, do = MEANWHILE[what]
+    with Box(logins.switched_layers(suite) if on else logins.plain_layers(suite)) as box:
+        child = box.terminal("nas2fa system enable --no-way-back-check --exempt none --decoy")
+        child.expect(r"on trial\.")
+        do(box)
+        before = everything(box), state(box)
+        child.sendline("yes")
+        child.expect("changed meanwhile: /")
+        child.wait()
+        assert changed(before[0], everything(box)) == []
+        assert state(box) == before[1]
+
+
+def test_off_names_what_goes_on_asking(plain_box: Box) -> None:
+    """Lines that no switch has a way back for: nobody shall take the box for open."""
+    plain_box.run("echo 'auth requisite pam_nas2fa.so' >>/etc/pam.d/su")
+    for command in ("nas2fa-off", "nas2fa system disable --yes", "rm -r /var/lib/nas2fa-switch; nas2fa-off"):
+        done = plain_box.run(command, check=False)
+        assert done.returncode != 0
+        assert "/etc/pam.d/su" in done.stdout + done.stderr
+    plain_box.run("sed -i '/pam_nas2fa/d' /etc/pam.d/su && nas2fa-off")
