@@ -162,6 +162,7 @@ PLANTS = [
         f"{METAL}; mkdir -p /boot/grub; echo 'menuentry Debian {{ }}' > /boot/grub/grub.cfg",
         "no-time-service rescue-untested boot-loader-open",
     ),
+    Plant("cp -P /var/lib/nas2fa-switch/enforced /var/lib/nas2fa-switch/pending", "trial-left-over"),
     # Our files
     Plant("chmod 755 /var/lib/nas2fa/users", "file-not-roots"),
     Plant("chown bob /etc/nas2fa/nas2fa.toml", "file-not-roots"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from debianbox import logins
 from debianbox.machine import Box
-from debianbox.switching import changed, everything, state, system
+from debianbox.switching import PLAINLY, changed, everything, state, system
 
 
 def edit(box: Box) -> None:
@@ -53,3 +53,17 @@ def test_off_names_what_goes_on_asking(plain_box: Box) -> None:
         assert done.returncode != 0
         assert "/etc/pam.d/su" in done.stdout + done.stderr
     plain_box.run("sed -i '/pam_nas2fa/d' /etc/pam.d/su && nas2fa-off")
+
+
+def test_a_start_of_the_box_that_did_not_undo_it(plain_box: Box) -> None:
+    """Somebody took its unit away. The next switch does not go on from what was never confirmed."""
+    before = everything(plain_box)
+    system(plain_box, *PLAINLY)
+    plain_box.run("rm /etc/systemd/system/sysinit.target.wants/nas2fa-switch-back.service")
+    plain_box.power_cut()
+    assert "trial-left-over" in system(plain_box, "check", "--quiet", status=2)
+    assert "trial is over" in system(plain_box, "confirm", status=1)
+    assert "outlived" not in system(plain_box, *PLAINLY)
+    assert state(plain_box) == "trial"
+    plain_box.power_cut()
+    assert changed(before, everything(plain_box)) == []

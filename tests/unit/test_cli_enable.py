@@ -71,7 +71,7 @@ def test_a_refused_confirmation_tells_how_the_console_of_a_container_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contained: bool
 ) -> None:
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
-    told = Facts("root", time.time(), switch.boot_id(), now - 1, now + 600, (0,), {})
+    told = Facts("root", time.time(), state.boot_id(), now - 1, now + 600, (0,), {})
     monkeypatch.setattr(state, "pending", lambda _: type("Pending", (), {"facts": told}))
     with pytest.raises(SwitchError) as refused:
         switch.confirm(Fake(str(tmp_path), contained), lambda verb, args: ({}, []))

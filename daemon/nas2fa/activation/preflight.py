@@ -9,7 +9,7 @@ from typing import Any
 from nas2fa.activation import entrance, rescue, state
 from nas2fa.activation.admins import Admin, has_password
 from nas2fa.activation.edits import Keys
-from nas2fa.activation.places import CONFIG
+from nas2fa.activation.places import CONFIG, SCRIPT
 from nas2fa.activation.switch import Ask
 from nas2fa.activation.system import System
 
@@ -32,6 +32,11 @@ def no_box_for_it(system: System) -> str | None:
 
 def busy(system: System) -> str | None:
     """What is under way that a switch would get in the way of; None when nothing is."""
+    if state.left_over(system) is not None:
+        return (
+            "A switch of an earlier start of the box is on trial: its way back did not run. This command undoes it "
+            f"first, but not with --dry-run. To do that alone: {SCRIPT} roll-back"
+        )
     if state.pending(system) is not None:
         return (
             "A switch is on trial already. Confirm it (nas2fa system confirm), wait until it undoes itself, or switch "

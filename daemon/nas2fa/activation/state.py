@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,20 @@ def pending(system: System) -> State | None:
 def enforced(system: System) -> State | None:
     """The switch that is confirmed."""
     return _linked(system, ENFORCED)
+
+
+def left_over(system: System) -> State | None:
+    """A switch that an earlier boot had on trial, so that its way back did not run; or one that cannot be read."""
+    on_trial = pending(system)
+    with suppress(OSError, ValueError):
+        if on_trial is not None and on_trial.facts.boot_id == boot_id():
+            return None
+    return on_trial
+
+
+def boot_id() -> str:
+    """The kernel's name for this boot."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _linked(system: System, link: str) -> State | None:

@@ -70,7 +70,7 @@ def facts(options: Options, admins: Sequence[Admin], seconds: int, *, way_back_c
     shown = {"ssh_keys": str(options.keys), "decoy": options.decoy, "samba": options.samba}
     shown["way_back_checked"] = way_back_checked
     uids = tuple(admin.uid for admin in admins)
-    return Facts(caller(), time.time(), boot_id(), began, began + seconds, uids, shown)
+    return Facts(caller(), time.time(), state.boot_id(), began, began + seconds, uids, shown)
 
 
 def caller() -> str:
@@ -78,11 +78,6 @@ def caller() -> str:
     with contextlib.suppress(OSError, ValueError, KeyError):
         return pwd.getpwuid(int(Path("/proc/self/loginuid").read_text())).pw_name
     return os.environ.get("SUDO_USER") or "root"
-
-
-def boot_id() -> str:
-    """The kernel's name for this boot."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def switch(system: System, plan: Plan, options: Options, told: Facts) -> None:
@@ -128,6 +123,14 @@ def _tried(system: System, changes: Sequence[Change], options: Options, told: Fa
 def go_back(system: System, how: str) -> Ran:
     """`roll-back` or `disable`, by the script that works without all this. What it says in `err` is for a person."""
     return system.run([str(system.path(SCRIPT)), how])
+
+
+def undo_left_over(system: System) -> None:
+    """Undo a switch that the start of the box should have undone. Raises HalfBackError."""
+    if state.left_over(system) is not None:
+        ran = go_back(system, "roll-back")
+        if ran.status != 0:
+            raise HalfBackError(f"a switch of an earlier start of the box is still on trial: {ran.err.strip()}")
 
 
 def _arm_boot(system: System) -> None:
@@ -262,7 +265,7 @@ def confirm(system: System, ask: Ask) -> None:
         if on_trial is None:
             raise SwitchError("no switch is on trial: there is nothing to confirm (nas2fa system status)")
         told = on_trial.facts
-        if told.boot_id != boot_id() or told.until <= time.clock_gettime(time.CLOCK_BOOTTIME):
+        if told.boot_id != state.boot_id() or told.until <= time.clock_gettime(time.CLOCK_BOOTTIME):
             raise SwitchError("the trial is over; begin another: nas2fa system enable")
         _, rows = ask("accepted", {"since": int(told.began)})
         since = [row for row in rows if row["boot"] >= told.began]
@@ -272,7 +275,7 @@ def confirm(system: System, ask: Ask) -> None:
                 "at the console with password and code; then confirm again." + _console_of_a_container(system)
             )
         state.confirm(system)
-    _disarm(system)
+        _disarm(system)  # with the lock: afterwards these may be another switch's
     _log(CONFIRMED, f"2-step verification is on, confirmed by {caller()}", told)
 
 

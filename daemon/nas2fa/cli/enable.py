@@ -101,7 +101,10 @@ def _flag(name: str, value: bool) -> str:
 
 
 def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
-    _refuse(preflight.no_box_for_it(here) or preflight.busy(here))
+    _refuse(preflight.no_box_for_it(here))
+    if not wishes.dry_run:
+        switch.undo_left_over(here)
+    _refuse(preflight.busy(here))
     people = admins(here)
     missing = _missing(box, here, people, options, wishes)
     if not wishes.dry_run:

@@ -71,7 +71,7 @@ def _status(here: System) -> Mapping[str, Any]:
     if counts is None:
         return {"state": "off"}
     told = counts.facts
-    left = max(0.0, told.until - time.clock_gettime(time.CLOCK_BOOTTIME))
+    left = 0.0 if state.left_over(here) else max(0.0, told.until - time.clock_gettime(time.CLOCK_BOOTTIME))
     return {
         "state": "trial" if on_trial else "on",
         "seconds_left": math.ceil(left) if on_trial else None,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nas2fa.activation import rescue
+from nas2fa.activation import rescue, state
 from nas2fa.activation.examination import Examination
-from nas2fa.activation.findings import Finding, Severity
+from nas2fa.activation.findings import SWITCH, Finding, Severity
+from nas2fa.activation.places import BOOT_UNIT, PENDING, SCRIPT
 
 
 def rescue_is_ready(look: Examination) -> Iterator[Finding]:
@@ -46,4 +47,17 @@ def boot_loader_is_guarded(look: Examination) -> Iterator[Finding]:
         )
 
 
-CHECKS = (rescue_is_ready, boot_loader_is_guarded)
+def trial_is_of_this_boot(look: Examination) -> Iterator[Finding]:
+    """A switch that nobody confirmed is undone when the box starts, if not before."""
+    if state.left_over(look.system) is not None:
+        yield Finding(
+            "trial-left-over",
+            Severity.ERROR,
+            PENDING,
+            f"A switch that nobody confirmed outlived a start of the box: {BOOT_UNIT} did not undo it.",
+            "What is in force was only tried, perhaps since nobody could log in; and it can no longer be confirmed.",
+            f"{SCRIPT} roll-back ({SWITCH} does that first, too)",
+        )
+
+
+CHECKS = (trial_is_of_this_boot, rescue_is_ready, boot_loader_is_guarded)

@@ -1,0 +1,58 @@
+"""Confirming a switch, and what another one at the same time may not lose by it. All of it in a box: tests/box."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+from nas2fa.activation import state, switch
+from nas2fa.activation.places import LOCK, PENDING, TOP
+from nas2fa.activation.state import Facts
+from nas2fa.activation.system import Ran, System
+
+
+def put_on_trial(root: Path, boot_id: str) -> None:
+    """The box below `root` has a switch on trial that a login has proved."""
+    folder = Path(f"{root}{TOP}/state.test")
+    folder.mkdir(parents=True)
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    (folder / "facts.json").write_text(json.dumps(asdict(Facts("root", 0.0, boot_id, now - 1, now + 600, (), {}))))
+    Path(f"{root}{PENDING}").symlink_to(folder.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Jealous(System):
+    """Another switch begins at each program that runs, if the lock lets it."""
+
+    def run(self, command: Sequence[str], stdin: str = "") -> Ran:
+        with self.path(LOCK).open("ab") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return Ran(0, "", "")
+
+
+def test_a_confirmation_takes_no_way_back_of_another_switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timer, unit and note have the same names for all: they go before another switch can begin."""
+    monkeypatch.setattr(switch, "_log", lambda *_: None)
+    put_on_trial(tmp_path, state.boot_id())
+    here = Jealous(str(tmp_path))
+    row = {"uid": 1, "boot": time.clock_gettime(time.CLOCK_BOOTTIME)}
+    switch.confirm(here, lambda verb, args: ({}, [row]))
+    assert state.pending(here) is None
+    assert state.enforced(here) is not None
+
+
+def test_what_an_earlier_boot_left_on_trial(tmp_path: Path) -> None:
+    here = System(str(tmp_path))
+    assert state.left_over(here) is None
+    put_on_trial(tmp_path, state.boot_id())
+    assert state.left_over(here) is None
+    facts = Path(f"{tmp_path}{TOP}/state.test/facts.json")
+    facts.write_text(facts.read_text().replace(state.boot_id(), "another"))
+    assert state.left_over(here) is not None
+    facts.unlink()
+    assert state.left_over(here) is not None
