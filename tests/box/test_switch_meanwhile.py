@@ -67,3 +67,22 @@ def test_a_start_of_the_box_that_did_not_undo_it(plain_box: Box) -> None:
     assert state(plain_box) == "trial"
     plain_box.power_cut()
     assert changed(before, everything(plain_box)) == []
+
+
+# In the place of flock(1): does not wait where that has an end anyway.
+_IMPATIENT_FLOCK = """#!/bin/sh
+case $* in *-w*) set -- -n 9 ;; esac
+exec /root/flock "$@"
+"""
+
+
+def test_a_command_that_hangs_does_not_bar_the_way_back(plain_box: Box) -> None:
+    before = everything(plain_box)
+    system(plain_box, *PLAINLY)
+    lock = "/var/lib/nas2fa-switch/lock"
+    plain_box.run(f"cp /usr/bin/flock /root/; /root/flock {lock} sleep 600 >/dev/null 2>&1 </dev/null &")
+    plain_box.until(f"! /root/flock -n {lock} true")
+    plain_box.write("/root/impatient", _IMPATIENT_FLOCK, mode=0o755)
+    plain_box.run("mount --bind /root/impatient /usr/bin/flock")
+    assert "waiting for another command" in plain_box.run("nas2fa-off").stderr
+    assert changed(before, everything(plain_box)) == []

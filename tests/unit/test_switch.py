@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +14,9 @@ from pathlib import Path
 import pytest
 from nas2fa.activation import state, switch
 from nas2fa.activation.places import LOCK, PENDING, TOP
-from nas2fa.activation.state import Facts
+from nas2fa.activation.plan import Change
+from nas2fa.activation.state import Facts, State
+from nas2fa.activation.switch import SwitchError
 from nas2fa.activation.system import Ran, System
 
 
@@ -56,3 +60,25 @@ def test_what_an_earlier_boot_left_on_trial(tmp_path: Path) -> None:
     assert state.left_over(here) is not None
     facts.unlink()
     assert state.left_over(here) is not None
+
+
+def test_ctrl_z_does_not_stop_who_holds_the_lock(tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        with state.locked(System(str(tmp_path))):
+            os.kill(os.getpid(), signal.SIGTSTP)
+        os._exit(0)
+    _, status = os.waitpid(child, os.WUNTRACED)
+    if os.WIFSTOPPED(status):
+        os.kill(child, signal.SIGKILL)
+    assert os.WIFEXITED(status)
+    assert signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
+
+
+def test_who_hung_until_the_way_back_was_gone_writes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "stack"
+    file.write_bytes(b"was")
+    with pytest.raises(SwitchError):
+        switch._write(System(str(tmp_path)), [Change("/stack", b"was", b"was", b"new")], State(tmp_path / "undone"))
+    assert file.read_bytes() == b"was"
+    assert list(tmp_path.iterdir()) == [file]

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -99,12 +100,19 @@ def _linked(system: System, link: str) -> State | None:
 
 @contextmanager
 def locked(system: System) -> Iterator[None]:
-    """One at a time: enable, confirm, and the way back. Waits."""
+    """One at a time: enable, confirm, and the way back. Waits; the way back not for ever.
+
+    Ctrl-Z is ignored meanwhile: whoever stopped in here would keep everybody else waiting.
+    """
     top = system.path(TOP)
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with system.path(LOCK).open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    stops = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    try:
+        with system.path(LOCK).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+    finally:
+        signal.signal(signal.SIGTSTP, stops)
 
 
 def keep(system: System, changes: Sequence[Change], profiles: Sequence[str], facts: Facts) -> State:

@@ -14,18 +14,14 @@ from typing import Any
 
 from systemd import journal
 
-from nas2fa.activation import samba, sshd, state, writing
+from nas2fa.activation import arming, samba, sshd, state, writing
 from nas2fa.activation.admins import Admin
 from nas2fa.activation.edits import in_force
 from nas2fa.activation.places import (
-    BOOT_LINK,
-    BOOT_UNIT,
     DROP_IN,
     ELSEWHERE,
-    PENDING,
     SAMBA_STACK,
     SCRIPT,
-    TIMER,
     TRIAL,
 )
 from nas2fa.activation.plan import DECOY, PROFILE, Change, Options, Plan
@@ -38,22 +34,6 @@ Ask = Callable[[str, Mapping[str, Any]], tuple[Mapping[str, Any], list[Mapping[s
 
 ON_TRIAL = "870b92ee37ae4efc9f4fe2434070a5d8"  # MESSAGE_ID of a switch, and below of its confirmation
 CONFIRMED = "7c4af370ef6d44cdac3f8aa2375ec829"
-
-_BOOT = f"""\
-# A switch to 2-step verification waits to be confirmed; this undoes it when the box starts before that.
-[Unit]
-Description=Undo the switch to 2-step verification that nobody confirmed (nas2fa)
-Documentation=man:nas2fa-system(8)
-DefaultDependencies=no
-RequiresMountsFor=/etc /usr {PENDING}
-After=local-fs.target
-Before=sysinit.target shutdown.target
-Conflicts=shutdown.target
-[Service]
-Type=oneshot
-TimeoutStartSec=120
-ExecStart=/bin/sh -c 'for s in {PENDING}/switch-back {SCRIPT}; do test ! -e $$s || exec /bin/sh $$s boot; done'
-"""
 
 
 class SwitchError(Exception):
@@ -105,14 +85,15 @@ def switch(system: System, plan: Plan, options: Options, told: Facts) -> None:
 
 def _tried(system: System, changes: Sequence[Change], options: Options, told: Facts) -> BaseException | None:
     try:
-        _arm_boot(system)
+        arming.arm_boot(system)
         kept = state.keep(system, changes, options.profiles, told)
         _arm_timer(system, kept, told)
-        _write(system, changes)
+        _write(system, changes, kept)
         _answer(system, options.profiles)
         _check_sshd(system, options, told, changes)
         _check_samba(system, options)
         _tell_daemon(system, told)
+        _refuse_if_undone(system, kept)
     except sshd.SshdError as error:
         return SwitchError(f"sshd refuses its configuration: {error}")
     except BaseException as error:  # noqa: BLE001  Ctrl-C too
@@ -133,50 +114,37 @@ def undo_left_over(system: System) -> None:
             raise HalfBackError(f"a switch of an earlier start of the box is still on trial: {ran.err.strip()}")
 
 
-def _arm_boot(system: System) -> None:
-    """The way back of the next boot: without a switch that is pending it only removes itself."""
-    writing.replace(system.path(BOOT_UNIT), _BOOT.encode())
-    link = system.path(BOOT_LINK)
-    link.parent.mkdir(exist_ok=True)
-    link.unlink(missing_ok=True)
-    link.symlink_to(BOOT_UNIT)
-    writing.sync(link.parent)
-
-
 def _arm_timer(system: System, kept: State, told: Facts) -> None:
-    """The way back when time is up."""
-    left = max(1, round(told.until - time.clock_gettime(time.CLOCK_BOOTTIME)))
-    system.run(["systemctl", "reset-failed", f"{TIMER}.service"])
-    ran = system.run(
-        [
-            "systemd-run", "--quiet", "--collect", f"--unit={TIMER}", f"--on-active={left}s",
-            "--timer-property=AccuracySec=1s", "--property=Restart=on-failure", "--property=RestartSec=30s",
-            "--property=Type=oneshot", "--description=Undo the switch to 2-step verification that nobody confirmed",
-            "/bin/sh", str(kept.folder / "switch-back"), "roll-back",
-        ]
-    )  # fmt: skip
+    ran = arming.arm_timer(system, kept, told)
     if ran.status != 0:
         raise SwitchError(f"no timer could be set for the way back: {ran.err.strip()}")
 
 
-def _write(system: System, changes: Sequence[Change]) -> None:
+def _refuse_if_undone(system: System, kept: State) -> None:
+    """The way back does not wait for ever for a command that hangs: once it was gone, nothing may be written."""
+    if state.pending(system) != kept:
+        raise SwitchError("it took so long that the way back came first")
+
+
+def _write(system: System, changes: Sequence[Change], kept: State) -> None:
     """All new files beside the old ones first, so that a full disk is noticed before anything has changed."""
     staged: list[tuple[Path, Path | None]] = []
     try:
         for change in changes:
             path = system.path(change.path)
             staged.append((path, None if change.new is None else writing.stage(path, change.new)))
+        for path, new in staged:
+            _refuse_if_undone(system, kept)
+            if new is None:
+                path.unlink(missing_ok=True)
+            else:
+                os.rename(new, path)
+            writing.sync(path.parent)
     except BaseException:
         for _, new in staged:
             if new is not None:
                 new.unlink(missing_ok=True)
         raise
-    for path, new in staged:
-        if new is None:
-            path.unlink(missing_ok=True)
-        else:
-            os.rename(new, path)
-        writing.sync(path.parent)
 
 
 def _answer(system: System, profiles: Sequence[str]) -> None:
@@ -244,20 +212,6 @@ def _tell_daemon(system: System, told: Facts) -> None:
     writing.replace(system.path(TRIAL), json.dumps(note).encode())
 
 
-def _disarm(system: System) -> None:
-    """After a confirmation: no timer, no unit of the next boot, no word at logins."""
-    system.run(["systemctl", "stop", f"{TIMER}.timer"])
-    for name in (TRIAL, BOOT_LINK, BOOT_UNIT):
-        system.path(name).unlink(missing_ok=True)
-    _remove_empty(system.path(BOOT_LINK).parent)
-    system.run(["systemctl", "daemon-reload"])
-
-
-def _remove_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        folder.rmdir()
-
-
 def confirm(system: System, ask: Ask) -> None:
     """Make the switch that is on trial stay. Raises SwitchError with what is missing, and what ask raises."""
     with state.locked(system):
@@ -275,7 +229,7 @@ def confirm(system: System, ask: Ask) -> None:
                 "at the console with password and code; then confirm again." + _console_of_a_container(system)
             )
         state.confirm(system)
-        _disarm(system)  # with the lock: afterwards these may be another switch's
+        arming.disarm(system)  # with the lock: afterwards these may be another switch's
     _log(CONFIRMED, f"2-step verification is on, confirmed by {caller()}", told)
 
 
