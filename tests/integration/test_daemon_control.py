@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from nas2fa.control import codec, verbs
 from nas2fa.login.protocol import Hello
+from nas2fa.server.attempts import KEPT
 from running import STRANGER, Running, as_stranger, code, connected, wrong
 
 ALICE = Hello("auth", "sshd", 1000, "alice", rhost="192.0.2.7", tty="ssh")
@@ -312,6 +313,9 @@ def test_accepted_lists_logins_that_somebody_came_in_by(daemon: Running) -> None
         assert codec.decode(link.recv(codec.PACKET_MAX))["done"]["verdict"] == "allow"
     assert accepted(daemon, started) == [("sshd", "192.0.2.7"), ("login", "console")]
     assert accepted(daemon, started + 3600) == []
+    for _ in range(KEPT):  # anybody can have that many
+        assert daemon.login(Hello("auth", "su", 1009, "eve", tty="pts/1", ruser="eve"), None)[0] == "pass"
+    assert accepted(daemon, started) == [("sshd", "192.0.2.7"), ("login", "console")]
 
 
 def test_an_admin_reads_at_the_prompt_that_it_is_on_trial(daemon: Running) -> None:

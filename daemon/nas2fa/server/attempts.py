@@ -98,6 +98,8 @@ class Attempts:
         self._world = world
         self._ended: deque[Ended] = deque(maxlen=KEPT)
         self._own: deque[Ended] = deque(maxlen=KEPT_OWN)
+        # The latest of each uid, where no other attempts can drive it out: confirming a switch needs it.
+        self._came_in: dict[int | None, Ended] = {}
         self._free: deque[float] = deque(maxlen=FREE_MOST)  # CLOCK_BOOTTIME of the latest free records
         self._flooded = False
         self._told: dict[tuple[int | None, str, str], tuple[Reason, float]] = {}  # and CLOCK_BOOTTIME of the record
@@ -136,8 +138,9 @@ class Attempts:
         return next((e for e in (*self._ended, *self._own) if e.attempt.id == attempt_id), None)
 
     def accepted(self, since: float) -> list[Ended]:
-        """Logins by ssh or at the console that began after `since` (CLOCK_BOOTTIME) and passed with a code."""
-        return [e for e in self._ended if e.attempt.began.boot >= since and e.verdict.word == "allow" and e.by_a_door]
+        """Who came in by ssh or at the console since `since` (CLOCK_BOOTTIME) with a code: the latest of each uid."""
+        found = (e for e in self._came_in.values() if e.attempt.began.boot >= since)
+        return sorted(found, key=lambda e: e.attempt.began.boot)
 
     def latest(self, limit: int) -> list[Ended]:
         """The latest attempts, newest first."""
@@ -151,7 +154,7 @@ class Attempts:
             return  # it only told where the code begins; whether one is asked is the auth phase's to say, in a moment
         if is_sharing(attempt.hello, attempt.peer_is_root) and self._just_told(attempt, verdict):
             return
-        (self._ended if attempt.peer_is_root else self._own).append(Ended(attempt, verdict, int(time.time())))
+        self._keep(Ended(attempt, verdict, int(time.time())))
         if not self._worth_a_record(attempt):
             return
         event = audit.Event.EXEMPTED if attempt.exemption else _EVENTS[verdict.word]
@@ -180,6 +183,14 @@ class Attempts:
                 source=attempt.opened or attempt.source.key,
                 reason=str(verdict.reason),
             )
+
+    def _keep(self, ended: Ended) -> None:
+        attempt = ended.attempt
+        (self._ended if attempt.peer_is_root else self._own).append(ended)
+        if ended.verdict.word == "allow" and ended.by_a_door:
+            latest = self._came_in.get(attempt.hello.uid, ended)
+            if attempt.began.boot >= latest.attempt.began.boot:
+                self._came_in[attempt.hello.uid] = ended
 
     def _just_told(self, attempt: Attempt, verdict: Verdict) -> bool:
         """Whether the last record of this user, source and service was the same, a moment ago; notes it if not."""
