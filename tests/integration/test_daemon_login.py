@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from nas2fa.login.protocol import Hello, encode_hello
 from nas2fa.server.attempts import FREE_MOST
+from nas2fa.server.logins import DECOY_OPEN, ROOT_OPEN
 from nas2fa.server.main import LAST_ANSWERS
 from running import (
     BECOME_STRANGER,
@@ -194,6 +195,20 @@ def test_decoys_of_somebody_without_the_password_take_no_place_of_the_user(daemo
             link = stack.enter_context(connected(daemon.root / "run/login.sock"))
             link.send(encode_hello(replace(ALICE, phase="decoy")))
             assert link.recv(5000)[:1] == b"s"
+        assert daemon.login(ALICE, answer(code()))[0] == "allow"
+
+
+def test_decoys_for_everybody_take_no_place_of_anybody(daemon: Running) -> None:
+    """A wrong password for each of many names, which each opens as many decoys as one name may have."""
+    daemon.add(1000, "alice")
+    for uid in range(2000, 2000 + ROOT_OPEN // 16):
+        daemon.add(uid, f"u{uid}")
+    with contextlib.ExitStack() as stack:
+        for number in range(ROOT_OPEN):
+            link = stack.enter_context(connected(daemon.root / "run/login.sock"))
+            uid = 2000 + number // 16
+            link.send(encode_hello(replace(ALICE, phase="decoy", uid=uid, user=f"u{uid}")))
+            assert link.recv(5000)[:1] == (b"s" if number < DECOY_OPEN else b"e")
         assert daemon.login(ALICE, answer(code()))[0] == "allow"
 
 

@@ -26,9 +26,10 @@ FACT_SECONDS: Final = 10.0  # for what the module asks a name service, which may
 WAIT_SECONDS: Final = 3.0  # a slow disk: after this long the person is told to wait (the module gives 5 s a packet)
 WAITS_MAX: Final = 8  # and after so many the write has failed
 
-ROOT_OPEN: Final = 256  # conversations on login.sock in all
+ROOT_OPEN: Final = 256  # conversations on login.sock
 CONSOLE_RESERVE: Final = 16  # of them kept for the console
 ROOT_PER_UID: Final = 16  # for one target user
+DECOY_OPEN: Final = 64  # more of them, in phase decoy
 OWN_OPEN: Final = 64  # conversations on user.sock in all
 OWN_PER_UID: Final = 4  # for one peer
 
@@ -39,8 +40,10 @@ class Logins:
     def __init__(self, world: StoreWorld, attempts: Attempts) -> None:
         self._world = world
         self._attempts = attempts
-        self._accepted = Places(ROOT_OPEN, ROOT_OPEN)
+        self._accepted = Places(ROOT_OPEN + DECOY_OPEN, ROOT_OPEN + DECOY_OPEN)
         self._root = Places(ROOT_OPEN, ROOT_PER_UID, CONSOLE_RESERVE)
+        # Decoys have places of their own: who knows no password must not be able to take those of the users.
+        self._decoys = Places(DECOY_OPEN, ROOT_PER_UID)
         self._own = Places(OWN_OPEN, OWN_PER_UID)
 
     def __len__(self) -> int:
@@ -80,9 +83,8 @@ class Logins:
 
     async def _place_root(self, connection: socket.socket, hello: Hello) -> None:
         console = source_of(hello, True, self._world.rules().console) == CONSOLE
-        # Decoys have places of their own: who does not know the password must not be able to take those of the user.
-        key = (hello.phase == "decoy", console, hello.uid)
-        with self._root.place(key, reserved=console) as room:
+        places = self._decoys if hello.phase == "decoy" else self._root
+        with places.place((console, hello.uid), reserved=console) as room:
             if room:
                 await self._pump(connection, self._attempts.run(hello, True))
             else:
