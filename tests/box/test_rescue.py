@@ -204,6 +204,8 @@ def test_every_form_of_our_line(box: Box) -> None:
         OURS + "auth required pam_permit.so\n",
         "auth sufficient pam_rootok.so\nauth required pam_nas2fa.so\nauth optional pam_cap.so\n",
         "auth include ours\nauth required pam_permit.so\n",
+        "auth required pam_succeed_if.so quiet user ingroup sudo\nauth required pam_nas2fa.so\n",
+        "auth optional pam_unix.so\n" + OURS + "auth required pam_permit.so\n",
         PLAIN + "auth [success=ok] [default=die] pam_nas2fa.so\n",
     ],
 )
