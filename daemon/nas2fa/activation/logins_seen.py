@@ -16,7 +16,12 @@ YEAR = 365 * 86400  # seconds for which an exemption made here is good: then som
 _PREFIX = {4: 24, 6: 64}  # addresses in one such network are taken for one place
 
 # What sshd says once a login needed nothing but the key; where more was asked for, it says "Partial publickey".
-_ACCEPTED = re.compile(r"Accepted publickey for (\S+) from (\S+) port \d+ ssh2: \S+ (SHA256:[A-Za-z0-9+/]{43})(?: |$)")
+_FINGERPRINT = r"SHA256:[A-Za-z0-9+/]{43}|MD5(?::[0-9a-f]{2}){16}"  # FingerprintHash of sshd_config(5)
+_ACCEPTED = re.compile(rf"Accepted publickey for (\S+) from (\S+) port \d+ ssh2: \S+ ({_FINGERPRINT})(?: |$)")
+
+
+class JournalError(Exception):
+    """The journal cannot be read; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class KeyLogin:
 
 
 def key_logins(system: System) -> list[KeyLogin]:
-    """Those of the last 30 days, the most frequent first; [] where the journal does not reach back or is away."""
+    """Those of the last 30 days, the most frequent first, as far as the journal reaches back. Raises JournalError."""
     found: dict[tuple[str, str, str], list[tuple[str, float]]] = {}
     for user, address, key, when in _accepted(system):
         prefix = _PREFIX[ipaddress.ip_address(address).version]
@@ -45,15 +50,29 @@ def key_logins(system: System) -> list[KeyLogin]:
     return sorted(logins, key=lambda login: (-login.times, login.user, login.key))
 
 
+def reaches_back(system: System) -> bool:
+    """Whether the journal begins before those 30 days, so that nobody is missing."""
+    ran = system.run(
+        ["journalctl", "--quiet", "--no-pager", "--output=short-unix", "--lines=1", f"--until=@{_since()}"]
+    )
+    return bool(ran.out)
+
+
+def _since() -> int:
+    return int(time.time()) - DAYS * 86400
+
+
 def _accepted(system: System) -> Iterator[tuple[str, str, str, float]]:
     """User, address, key, unix time. Only what root's programs have said: anybody may call himself sshd."""
     ran = system.run(
         [
             "journalctl", "--quiet", "--no-pager", "--output=json", "--output-fields=MESSAGE,__REALTIME_TIMESTAMP",
-            f"--since=@{int(time.time()) - DAYS * 86400}", "--grep=^Accepted publickey for ",
+            f"--since=@{_since()}", "--grep=^Accepted publickey for ",
             "_UID=0", "SYSLOG_IDENTIFIER=sshd", "SYSLOG_IDENTIFIER=sshd-session",
         ]
     )  # fmt: skip
+    if ran.status and (ran.status, ran.err) != (1, ""):  # 1 without a word: nothing found
+        raise JournalError(ran.err.strip() or f"journalctl ended with status {ran.status}")
     for line in ran.out.splitlines():
         try:
             record = json.loads(line)

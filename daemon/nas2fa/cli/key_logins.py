@@ -9,7 +9,7 @@ from typing import Any
 
 from nas2fa.activation.edits import KeyOnly, Keys
 from nas2fa.activation.key_only import PLAIN, from_exemptions
-from nas2fa.activation.logins_seen import DAYS, YEAR, KeyLogin, key_logins
+from nas2fa.activation.logins_seen import DAYS, YEAR, JournalError, KeyLogin, key_logins, reaches_back
 from nas2fa.activation.plan import PlanError
 from nas2fa.activation.system import System
 from nas2fa.cli import tables, terminal
@@ -23,7 +23,18 @@ REASON = "logged in by a key alone when 2-step verification was switched on"
 
 def choose(box: Box, here: System, keys: Keys, exempt: str | None, *, ask: bool) -> list[KeyLogin]:
     """The logins that shall go on as they are; shows all that will be refused. Raises PlanError when nobody decides."""
-    affected = _affected(box, here, keys)
+    try:
+        affected = _affected(box, here, keys)
+    except JournalError as error:
+        why = f"The journal does not tell who has logged in by a key alone, and will be refused: {error}."
+        if exempt is None:
+            raise PlanError(f"{why} Put that right, or go on all the same: --exempt none.") from None
+        terminal.warn(why)
+        affected = []
+    if not reaches_back(here):
+        terminal.say(
+            f"The journal does not reach {DAYS} days back: earlier logins by ssh with a key alone are not known."
+        )
     if not affected:
         return []
     terminal.say(f"Logins by ssh with a key alone in the last {DAYS} days, which will be refused:")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from nas2fa.activation import edits, sshd, stacks
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
-from nas2fa.activation.logins_seen import key_logins
+from nas2fa.activation.logins_seen import JournalError, key_logins
 from nas2fa.activation.places import DROP_IN, SSHD_STACK
 from nas2fa.activation.sshd import SshdError, StoppedError
 
@@ -245,7 +245,10 @@ def _known(
     if not any(one.match for one in sshd.settings(look.system)):
         return
     names = list(dict.fromkeys([admin.user for admin in look.admins] + sorted(look.enrolled)))[:USERS_MAX]
-    seen = [(login.user, login.network.partition("/")[0]) for login in key_logins(look.system)[:USERS_MAX]]
+    try:
+        seen = [(login.user, login.network.partition("/")[0]) for login in key_logins(look.system)[:USERS_MAX]]
+    except JournalError:
+        seen = []
     for name, place in dict.fromkeys([(name, place) for name in names for place in PLACES] + seen):
         yield f"{name} from {place}", sshd.effective(look.system, name, place, options)
 
