@@ -328,19 +328,22 @@ def test_an_sshd_that_is_stopped_is_no_fault_for_the_daily_check(healthy: Box) -
 def test_a_package_that_changes_pam_is_followed_by_a_check(healthy: Box) -> None:
     """Apt shows errors, and nothing when there are none."""
 
-    def install(line: str) -> str:
+    def install(text: str, path: str = "/etc/pam.d/web") -> str:
         healthy.run(
-            "rm -rf /root/p; mkdir -p /root/p/DEBIAN /root/p/etc/pam.d; cd /root; "
+            f"rm -rf /root/p; mkdir -p /root/p/DEBIAN /root/p$(dirname {path}); cd /root; "
             "printf 'Package: web\\nVersion: 1\\nArchitecture: all\\nMaintainer: x <x@x>\\nDescription: x\\n' "
-            "> p/DEBIAN/control;"
-            f"echo '{line}' > p/etc/pam.d/web; dpkg-deb -b p web.deb"
+            "> p/DEBIAN/control; printf '#!/bin/sh\\npam-auth-update --package\\n' > p/DEBIAN/postinst; "
+            f"chmod 755 p/DEBIAN/postinst; printf '{text}\\n' > p{path}; dpkg-deb -b p web.deb"
         )
         done = healthy.run("dpkg -i /root/web.deb")
         return done.stdout + done.stderr
 
     assert "CRITICAL: nas2fa: 1 errors, 0 warnings: stack-skips-code" in install("auth required pam_unix.so")
     assert "nas2fa:" not in install("@include common-auth")
+    profile = r"Name: x\nDefault: yes\nPriority: 1001\nAuth-Type: Additional\nAuth:\n\tsufficient\tpam_localuser.so"
+    assert "stack-skips-code" in install(profile, "/usr/share/pam-configs/web")
     healthy.run("dpkg --purge web")
+    undo(healthy, Plant("", ""))
 
 
 def test_people_read_what_why_and_fix_in_lines_of_their_terminal(healthy: Box) -> None:
