@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -26,6 +26,7 @@ _LOCAL = re.compile(r"\s*/([0-9]+) host LOCAL", re.ASCII)
 _DEFAULT_ROUTE = re.compile(r"^\S+\t00000000\t([0-9A-F]{8})\t", re.ASCII | re.MULTILINE)
 _RTF_LOCAL = 0x80000000  # linux/ipv6_route.h: the destination is this machine itself
 _DEFAULT_V6 = "0" * 32
+_MAPPED = 96  # bits before an IPv4 address inside of IPv6: RFC 4291, 2.5.5.2
 
 
 class Inside(IntEnum):
@@ -84,6 +85,15 @@ def literal(text: str) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+def network_of(text: str) -> Network:
+    """The network, or that of one address; IPv4 inside of IPv6 taken out, as literal() does it. Raises ValueError."""
+    found = ip_network(text)
+    mapped = found.network_address.ipv4_mapped if isinstance(found, IPv6Network) else None
+    if mapped is None or found.prefixlen < _MAPPED:
+        return found
+    return IPv4Network((mapped, found.prefixlen - _MAPPED))
 
 
 def _doubt(address: Address, own: Own) -> str:

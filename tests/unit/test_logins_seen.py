@@ -80,3 +80,14 @@ def test_a_journal_that_cannot_be_read_is_no_empty_one(what: str, capsys: pytest
 def test_a_young_journal_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert choose(Journal(old=""), None) == []
     assert "does not reach 30 days back" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("address", ["fe80::1%eth0", "169.254.7.1", "::1"])
+def test_nobody_is_exempted_from_an_address_that_tells_nobody_apart(address: str) -> None:
+    """Sshd would get a block for a login that nas2fad refuses to exempt."""
+    here = said(
+        f"Accepted publickey for bob from {address} port 40000 ssh2: ED25519 {SHA}",
+        f"Accepted publickey for eve from 2001:db8::1 port 40000 ssh2: ED25519 {SHA}",
+    )
+    assert len(key_logins(here)) == 2
+    assert choose(here, "all") == ["2001:db8::1"]

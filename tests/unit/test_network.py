@@ -10,7 +10,7 @@ from box_network import OWN, TABLES
 from hypothesis import given
 from hypothesis import strategies as st
 from nas2fa.interfaces import own_addresses
-from nas2fa.network import Inside, Own, literal, own_of, place_of
+from nas2fa.network import Inside, Own, literal, network_of, own_of, place_of
 
 LAN = (ip_network("192.168.1.0/24"), ip_network("fd00::/64"))
 EVERYWHERE = (ip_network("0.0.0.0/0"), ip_network("::/0"))
@@ -80,3 +80,21 @@ def test_any_table_is_read(fib_trie: str, route: str, if_inet6: str, ipv6_route:
 def test_an_address_is_itself(address) -> None:
     mapped = getattr(address, "ipv4_mapped", None)
     assert literal(str(address)) == (mapped or address)
+
+
+@pytest.mark.parametrize(
+    ("text", "network"),
+    [
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("::ffff:192.0.2.7", "192.0.2.7/32"),
+        ("fd00::/8", "fd00::/8"),
+        ("::/0", "::/0"),
+    ],
+)
+def test_a_network_of_ipv4_inside_of_ipv6_is_that_of_ipv4(text: str, network: str) -> None:
+    """As the addresses that are looked for in it: else a rule would be taken and never fit."""
+    assert network_of(text) == ip_network(network)
+
+
+def test_such_a_rule_fits() -> None:
+    assert place_of("::ffff:10.1.2.3", OWN).inside((network_of("::ffff:10.0.0.0/104"),)) is Inside.YES

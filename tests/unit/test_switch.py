@@ -82,3 +82,20 @@ def test_who_hung_until_the_way_back_was_gone_writes_nothing(tmp_path: Path) -> 
         switch._write(System(str(tmp_path)), [Change("/stack", b"was", b"was", b"new")], State(tmp_path / "undone"))
     assert file.read_bytes() == b"was"
     assert list(tmp_path.iterdir()) == [file]
+
+
+@dataclass(frozen=True, slots=True)
+class Debconf(System):
+    """A box whose debconf is locked for the first question, and then no longer; what is set is a file of that name."""
+
+    def run(self, command: Sequence[str], stdin: str = "") -> Ran:
+        if stdin.startswith("GET"):
+            return Ran(1, "", "debconf: DbDriver \"config\": config.dat is locked")
+        self.path("/set").write_text(stdin)
+        return Ran(0, "0 value set", "")
+
+
+def test_other_profiles_are_not_forgotten_when_apt_is_at_work(tmp_path: Path) -> None:
+    """`pam-auth-update --force` would leave pam_unix.so out."""
+    switch._answer(Debconf(str(tmp_path)), ("nas2fa",))
+    assert not (tmp_path / "set").exists()

@@ -34,6 +34,12 @@ class KeyLogin:
     times: int
     last: float  # unix time
 
+    @property
+    def exemptible(self) -> bool:
+        """False for an address that tells nobody apart: nas2fad makes no exemption for it."""
+        place = ipaddress.ip_network(self.network)
+        return not (place.is_loopback or place.is_link_local)
+
 
 def key_logins(system: System) -> list[KeyLogin]:
     """Those of the last 30 days, the most frequent first, as far as the journal reaches back. Raises JournalError."""
@@ -78,7 +84,8 @@ def _accepted(system: System) -> Iterator[tuple[str, str, str, float]]:
             record = json.loads(line)
             match = _ACCEPTED.match(record["MESSAGE"])
             if match is not None:
-                ipaddress.ip_address(match[2])
-                yield match[1], match[2], match[3], int(record["__REALTIME_TIMESTAMP"]) / 1e6
+                address = match[2].partition("%")[0]  # of a link-local one without the link
+                ipaddress.ip_address(address)
+                yield match[1], address, match[3], int(record["__REALTIME_TIMESTAMP"]) / 1e6
         except (ValueError, KeyError, TypeError):
-            continue  # a message that is no text, an address with a scope
+            continue  # a message that is no text

@@ -149,8 +149,10 @@ def _write(system: System, changes: Sequence[Change], kept: State) -> None:
 
 def _answer(system: System, profiles: Sequence[str]) -> None:
     """Let debconf remember the profiles: what counts for who runs `pam-auth-update --force` one day."""
-    held = system.run(["debconf-communicate", "libpam-runtime"], "GET libpam-runtime/profiles\n").out
-    names = [name.strip() for name in held.partition(" ")[2].split(",")]
+    held = system.run(["debconf-communicate", "libpam-runtime"], "GET libpam-runtime/profiles\n")
+    if held.status != 0:
+        return  # apt has it: then the other profiles are not known, and must not be left out
+    names = [name.strip() for name in held.out.partition(" ")[2].split(",")]
     others = [name for name in names if name and name not in (PROFILE, DECOY)]
     first, last = ([name for name in (profile,) if name in profiles] for profile in (PROFILE, DECOY))
     value = ", ".join([*first, *others, *last])  # in the order of their priorities, as pam-auth-update has them

@@ -40,11 +40,16 @@ def choose(box: Box, here: System, keys: Keys, exempt: str | None, *, ask: bool)
     terminal.say(f"Logins by ssh with a key alone in the last {DAYS} days, which will be refused:")
     rows = [(one.user, one.network, one.key, one.times, tables.moment(one.last)) for one in affected]
     tables.print_table(("USER", "FROM", "KEY", "TIMES", "LAST"), rows)
-    if exempt is not None:
-        return affected if exempt == "all" else []
+    choices = [one for one in affected if one.exemptible]
+    if len(choices) < len(affected):
+        terminal.say(
+            "None can be exempted from an address of this box or of its link alone: anybody there could use it."
+        )
+    if exempt is not None or not choices:
+        return choices if exempt == "all" else []
     if ask:
         terminal.say("A program cannot answer a question: exempt it, for a year, with a key from there.")
-        return [one for one in affected if _yes(f"Exempt {shown(one.user)} from {shown(one.network)}? (y/n) ")]
+        return [one for one in choices if _yes(f"Exempt {shown(one.user)} from {shown(one.network)}? (y/n) ")]
     raise PlanError("Say what becomes of these: --exempt all or --exempt none.")
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_network
 from typing import Any
 
-from nas2fa.network import Network
+from nas2fa.network import Network, network_of
 
 
 def whole(low: int, high: int) -> Callable[[Any], int]:
@@ -42,7 +41,7 @@ def strings(value: Any) -> tuple[str, ...]:
 def networks(value: Any) -> tuple[Network, ...]:
     """A list of networks or addresses."""
     try:
-        return tuple(ip_network(item) for item in strings(value))
+        return tuple(network_of(item) for item in strings(value))
     except ValueError as error:
         raise ValueError(f"a list of networks or addresses ({error})") from None
 

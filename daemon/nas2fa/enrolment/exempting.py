@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_network
 from typing import Any, Final
 
 from nas2fa.errors import Reason, RequestError
 from nas2fa.login.policy import SIGN_IN
-from nas2fa.network import Network, Own
+from nas2fa.network import Network, Own, network_of
 from nas2fa.rules import ANY_KEY, FINGERPRINT, LOCAL, canonical
 from nas2fa.store.records import Exemption, Instant
 
@@ -61,7 +60,7 @@ def kept(exemptions: Sequence[Exemption], wall: float) -> tuple[Exemption, ...]:
 
 def _network(text: str, own: Own) -> Network:
     try:
-        network = ip_network(text)
+        network = network_of(text)
     except ValueError:
         raise _refused("--from takes an address or a network such as 192.168.1.0/24 (no bits set behind it).") from None
     if network.prefixlen < PREFIX_MIN[network.version]:
