@@ -11,9 +11,9 @@ from debianbox import lan, logins, samba
 from debianbox.lan import NEIGHBOUR, VISITOR
 from debianbox.logins import Person
 from debianbox.machine import Box
-from debianbox.samba import NEEDS_CODE, OK, PEOPLE, client, visit
+from debianbox.samba import NEEDS_CODE, OK, PEOPLE, client, visit, wait_for_samba
 from debianbox.smb_libraries import CLOSED
-from debianbox.smb_unit import at_work, sessions, smbd, until_all_are_in, wait_for_samba
+from debianbox.smb_unit import at_work, sessions, smbd, until_all_are_in
 
 ROUNDS, AT_ONCE = 4, 4
 

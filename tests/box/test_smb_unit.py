@@ -10,9 +10,9 @@ import pytest
 from debianbox import lan, samba
 from debianbox.lan import NEIGHBOUR, NEIGHBOUR6, VISITOR, VISITOR6
 from debianbox.machine import Box
-from debianbox.samba import OK, PEOPLE, client, visit
+from debianbox.samba import OK, PEOPLE, client, visit, wait_for_samba
 from debianbox.smb_libraries import CLOSED
-from debianbox.smb_unit import ASK, ask, at_work, sessions, smbd, uid, wait_for_samba
+from debianbox.smb_unit import ASK, ask, at_work, sessions, smbd, uid
 
 
 @pytest.fixture(scope="module")

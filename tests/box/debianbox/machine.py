@@ -269,7 +269,10 @@ def _scratch_parent() -> Path:
 def _sweep(parent: Path) -> None:
     """Remove what the boxes of a killed run left: nobody holds the lock of those."""
     for folder in parent.iterdir():
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:  # its box has just ended by itself
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

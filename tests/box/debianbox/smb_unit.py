@@ -39,11 +39,6 @@ def sessions(box: Box, *names: str) -> list[dict[str, Any]]:
     return [row for row in rows if row["uid"] in uids]
 
 
-def wait_for_samba(box: Box) -> None:
-    """Until smbd listens on both ports, by both versions of IP: it says that it is ready a little before."""
-    box.until("test $(ss --no-header --listening --tcp --numeric 'sport = :445 or sport = :139' | wc -l) = 4")
-
-
 def until_all_are_in(box: Box, *names: str) -> None:
     """Until each has a session, as Samba itself says."""
     uids = "|".join(str(uid(box, name)) for name in names)
