@@ -218,6 +218,16 @@ PLANTS = [
         f"usermod -aG sudo bob; {ENROL.format('bob')}", "few-recovery-codes never-used", "nas2fa user reset --yes bob"
     ),
     Plant(f"{ENROL.format('dave')}; userdel dave", "record-without-account never-used", "nas2fa user reset --yes dave"),
+    Plant(
+        f"{ENROL.format('dave')}; usermod --login david dave",
+        "record-of-another-name never-used",
+        "nas2fa user reset --yes dave",
+    ),
+    Plant(
+        f"{ENROL.format('dave')}; sed -i '1i dave:x:4242:4242::/:/bin/sh' /etc/passwd",
+        "name-given-twice never-used",
+        "nas2fa user reset --yes dave",
+    ),
 ]
 
 

@@ -16,6 +16,8 @@ from debianbox.rules import rules
 from debianbox.samba import NEEDS_CODE, NO_DAEMON, OK, visit
 from debianbox.smb_libraries import TicketConnection
 
+from nas2fa.activation import report
+
 LONG = SHORT + r"\{}"
 SESSION_EXPIRED = "NT_STATUS_NETWORK_SESSION_EXPIRED"
 
@@ -43,6 +45,13 @@ def ssh_from(box: Box, address: str, person: Person, spelt: str = "") -> None:
     shown = answer(child, (PASSWORD_PROMPT, PASSWORD), (CODE_PROMPT, person.phone.code()))
     assert child.exitstatus == 0
     assert person.name in shown.split()
+
+
+def findings(box: Box, name: str) -> set[str]:
+    """What the daily check, which sees the box from a cage, has told of somebody up to now."""
+    box.run("systemctl start nas2fa-check.service")
+    told = box.journal(f"MESSAGE_ID={report.FOUND}")
+    return {one["NAS2FA_FINDING"] for one in told if name in one["NAS2FA_WHERE"].split(", ")}
 
 
 def test_however_a_name_is_spelt_it_is_one_account(domain: Domain, named: str) -> None:
@@ -114,6 +123,18 @@ def test_a_rule_for_a_group_of_the_domain(domain: Domain, named: str) -> None:
     with rules(domain.member, f"{rule}[[rule]]\naction = 'skip'\nservice = ['samba']\n"):
         assert visit(domain.member, LONG.format(keeper)) == NEEDS_CODE
         assert visit(domain.member, LONG.format(other)) == OK
+
+
+def test_the_doctor_knows_who_is_of_the_domain(domain: Domain, named: str) -> None:
+    """Although winbind lists nobody; and a local account of the same name, which takes the place of one at sshd."""
+    box, name = domain.member, domain.stranger()
+    logins.enrol(box, LONG.format(name))
+    assert findings(box, named.format(name)) == {"never-used"}
+    box.run(f"cp -p /etc/passwd /root/passwd; echo '{named.format(name)}:x:4242:4242::/:/bin/sh' >> /etc/passwd")
+    try:
+        assert findings(box, named.format(name)) == {"never-used", "name-given-twice"}
+    finally:
+        box.run("cp -p /root/passwd /etc/passwd")
 
 
 def test_a_controller_asks_nobody_and_the_doctor_says_so(domain: Domain) -> None:

@@ -94,7 +94,7 @@ def administrators_have_recovery_codes(look: Examination) -> Iterator[Finding]:
 
 
 def records_can_be_used(look: Examination) -> Iterator[Finding]:
-    """Records at fault, of accounts that are gone, or never used."""
+    """Records at fault, or never used."""
     unused = [row["user"] for row in look.records if row["armed"] and not row["last_ok"] and not row["fault"]]
     if unused:
         yield Finding(
@@ -105,7 +105,6 @@ def records_can_be_used(look: Examination) -> Iterator[Finding]:
             "Does the app show the right codes? It is better known now than on the day it matters.",
             "Each of them: nas2fa test",
         )
-    accounts = _accounts(look)
     for row in look.records:
         if row["fault"]:
             yield Finding(
@@ -116,33 +115,56 @@ def records_can_be_used(look: Examination) -> Iterator[Finding]:
                 "This user is refused at every login.",
                 "nas2fa repair tells what to do.",
             )
-        elif accounts and row["user"] not in accounts:
+
+
+def records_are_of_accounts(look: Examination) -> Iterator[Finding]:
+    """Whether uid and name of each record are those of one account. A directory need not list its people: each is asked."""
+    rows = [row for row in look.records if not row["fault"]]
+    now = {uid: name for name, uid, _ in _accounts(look, "0", *(str(row["uid"]) for row in rows))}
+    owner = {name: uid for name, uid, _ in _accounts(look, *(row["user"] for row in rows))} if rows else {}
+    for row in rows if now else ():  # without root's, the name service tells nothing
+        user, uid = row["user"], row["uid"]
+        if uid not in now:
             yield Finding(
                 "record-without-account",
                 Severity.NOTE,
-                row["user"],
-                f"There is a record of {row['user']} (uid {row['uid']}), but no such account.",
+                user,
+                f"There is a record of {user} (uid {uid}), but no such account.",
                 "If the uid is given to somebody else, they are refused until the record is gone.",
-                f"nas2fa user reset {row['user']}. After a renaming: nas2fa user rename NEWNAME",
+                f"Is it one of a directory (a domain, LDAP) that does not answer now? Else: nas2fa user reset {user}",
+            )
+        elif now[uid] != user:
+            yield Finding(
+                "record-of-another-name",
+                Severity.WARNING,
+                user,
+                f"The record of {user} is that of uid {uid}, whose name is {now[uid]} now.",
+                "Whoever it is, is refused at every login.",
+                f"The same person: nas2fa user rename '{now[uid]}'. Somebody else: nas2fa user reset '{user}'",
+            )
+        elif owner.get(user, uid) != uid:
+            yield Finding(
+                "name-given-twice",
+                Severity.ERROR,
+                user,
+                f"Two accounts are called {user}: uid {uid}, which has a second step, and uid {owner[user]}.",
+                "PAM knows people by name: a login as the one can be taken for the other, and then asks for no code.",
+                "Give one of them another name (usermod --login), if one is of a domain: the one of this box.",
             )
 
 
 def _people(look: Examination) -> list[str]:
     """The accounts that a person can log in to, by their numbers and shells."""
     return [
-        name for name, (uid, shell) in _accounts(look).items()
+        name for name, uid, shell in _accounts(look)
         if LOGIN_UID <= uid < 65534 and shell.rpartition("/")[2] not in _NO_SHELLS
     ]  # fmt: skip
 
 
-def _accounts(look: Examination) -> dict[str, tuple[int, str]]:
-    """Name -> uid and shell of every account that the name service lists; passwd(5)."""
-    found = {}
-    for line in look.system.run(["getent", "passwd"]).out.splitlines():
-        fields = line.split(":")
-        if len(fields) == 7 and fields[2].isdecimal():
-            found[fields[0]] = int(fields[2]), fields[6]
-    return found
+def _accounts(look: Examination, *keys: str) -> list[tuple[str, int, str]]:
+    """Name, uid, shell (passwd(5)) of the accounts with these names or uids; of all that are listed, without any."""
+    lines = [line.split(":") for line in look.system.run(["getent", "passwd", *keys]).out.splitlines()]
+    return [(name, int(uid), shell) for name, _, uid, *_, shell in lines if uid.isdecimal()]
 
 
 def _names(names: list[str]) -> str:
@@ -156,4 +178,5 @@ CHECKS = (
     people_are_enrolled,
     administrators_have_recovery_codes,
     records_can_be_used,
+    records_are_of_accounts,
 )
