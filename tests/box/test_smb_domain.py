@@ -15,7 +15,6 @@ from debianbox.machine import Box
 from debianbox.rules import rules
 from debianbox.samba import NEEDS_CODE, NO_DAEMON, OK, visit
 from debianbox.smb_libraries import TicketConnection
-
 from nas2fa.activation import report
 
 LONG = SHORT + r"\{}"
