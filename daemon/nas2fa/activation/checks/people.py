@@ -118,7 +118,7 @@ def records_can_be_used(look: Examination) -> Iterator[Finding]:
 
 
 def records_are_of_accounts(look: Examination) -> Iterator[Finding]:
-    """Whether uid and name of each record are those of one account. A directory need not list its people: each is asked."""
+    """Whether each record has uid and name of one account. They are asked for: a directory need not list its people."""
     rows = [row for row in look.records if not row["fault"]]
     now = {uid: name for name, uid, _ in _accounts(look, "0", *(str(row["uid"]) for row in rows))}
     owner = {name: uid for name, uid, _ in _accounts(look, *(row["user"] for row in rows))} if rows else {}
