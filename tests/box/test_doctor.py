@@ -114,6 +114,15 @@ PLANTS = [
     Plant(f"sed -i '{GUARD}s/required/[success=ok default=ignore]/' /etc/pam.d/sshd", "guard-ignored"),
     Plant("echo '@include nowhere' >> /etc/pam.d/cron", "stack-broken"),
     Plant("echo 'auht required pam_unix.so' >> /etc/pam.d/cron", "stack-broken"),
+    Plant(f"sed -i 's/pam_nas2fa.so *$/pam_nas2fa.so\\r/' {COMMON}", "stack-broken profile-off"),
+    Plant("sed -i 's/$/\\r/' /etc/pam.d/su", "stack-broken"),
+    Plant(
+        "printf 'auth required pam_unix.so\\naccount required pam_permit.so \\\\ \\nauth requisite pam_nas2fa.so\\n' "
+        "> /etc/pam.d/web",
+        "stack-skips-code",
+    ),
+    Plant("printf 'bogus optional x\\nauth required pam_unix.so\\n' > /etc/pam.d/web", "stack-broken stack-skips-code"),
+    Plant(f"sed -i '{GUARD}s/guard/gaurd/' /etc/pam.d/sshd", "stack-broken sshd-keys-skip-code"),
     Plant("pam-auth-update --disable nas2fa", "profile-off stack-skips-code", "pam-auth-update --enable nas2fa"),
     Plant(f"sed -i '/^#/d' {COMMON}", "common-auth-by-hand"),
     Plant(f"sed -i '/^#/d; {OURS}d' {COMMON}", "profile-off stack-skips-code"),

@@ -94,6 +94,56 @@ def test_what_libpam_cannot_read_is_broken(box: System) -> None:
     assert {line.form for line in stacks.flatten(box, "bad", "auth")} == {"broken"}
 
 
+def controls(text: str, box: System) -> list[tuple[str, str, str]]:
+    write(Path(box.root), "odd", text)
+    return [(line.control, line.module, line.form) for line in stacks.flatten(box, "odd", "auth")]
+
+
+def test_a_backslash_goes_on_with_blanks_behind_it_too(box: System) -> None:
+    """What stands on the next line is no line of its own then: ours would not be called."""
+    text = "account required pam_permit.so \\ \t\nauth requisite pam_nas2fa.so\nauth required pam_x.so\n"
+    assert controls(text, box) == [("required", "pam_x.so", "module")]
+
+
+@pytest.mark.parametrize("end", ["\\", "\\\n", "\\ \n\nauth required x.so\n", "\\\n # why\nauth required x.so\n"])
+def test_a_backslash_before_nothing_makes_the_file_unreadable(box: System, end: str) -> None:
+    assert controls("auth sufficient pam_permit.so\nauth required pam_deny.so " + end, box) == [("", "", "broken")]
+    write(Path(box.root), "other", "auth required pam_deny.so " + end)
+    assert [line.form for line in stacks.flatten(box, "su", "auth")] == ["broken"]
+
+
+def test_ends_of_line_from_windows_belong_to_the_last_word(box: System) -> None:
+    assert controls("auth required pam_unix.so\r\n\r\n", box) == [
+        ("required", "pam_unix.so\r", "absent"),
+        ("", "", "broken"),
+    ]
+    assert controls("auth required pam_unix.so\n@include common-auth\r\n", box) == [
+        ("@include", "common-auth\r", "broken")
+    ]
+
+
+def test_a_word_that_is_no_kind_stands_for_auth_or_for_what_was_included(box: System) -> None:
+    write(Path(box.root), "slip", "acount optional pam_x.so\n")
+    write(Path(box.root), "odd", "bogus optional pam_a.so\naccount include slip\nauth include slip\n")
+    for kind, modules in (("auth", ["pam_a.so", "pam_x.so"]), ("account", ["pam_x.so"])):
+        found = stacks.flatten(box, "odd", kind)
+        assert [(line.control, line.module, line.form) for line in found] == [
+            ("optional", module, "broken") for module in modules
+        ]
+
+
+def test_a_part_of_the_vendors_is_not_found_by_an_include(box: System) -> None:
+    write(Path(box.root), "part", "auth required pam_x.so\n", "usr/lib/pam.d")
+    assert controls("auth include part\n", box) == [("include", "part", "broken")]
+
+
+def test_our_module_refuses_everybody_at_an_argument_that_it_does_not_know(box: System) -> None:
+    write(Path(box.root), "odd", "".join(f"account required pam_nas2fa.so {word}\n" for word in ("gaurd", "guard\r")))
+    assert [line.refuses for line in stacks.flatten(box, "odd", "account")] == [True, True]
+    write(Path(box.root), "odd", "account required pam_nas2fa.so guard debug socket=/run/x\n")
+    assert [line.refuses for line in stacks.flatten(box, "odd", "account")] == [False]
+
+
 def test_services_are_no_leftovers_and_no_parts(box: System) -> None:
     for name in ("sshd", "sshd.dpkg-dist", "sshd~", "sshd.ucf-old", "common-session"):
         write(Path(box.root), name, "")

@@ -51,6 +51,8 @@ def of_auth(line: Line) -> list[Outcome]:
 
 def of_account(line: Line) -> list[Outcome]:
     """What a line may do in the account phase."""
+    if line.refuses:
+        return [("system_err", REFUSED)]
     if line.ours:
         refusals = [(result, REFUSED) for result in _distinct(line, _FAILS)]
         lets_in = [("success", GUARDED), ("ignore", GUARDED)] if "guard" in line.arguments else [("success", GRANTED)]
@@ -93,6 +95,8 @@ def prover(way: Way) -> Line | None:
 
 
 def _ours(line: Line) -> list[Outcome]:
+    if line.refuses:
+        return [("auth_err", REFUSED)]
     refusals = [(result, REFUSED) for result in _distinct(line, _FAILS)]
     if "decoy" in line.arguments:
         return [("auth_err", "")]

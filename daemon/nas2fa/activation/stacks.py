@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from nas2fa.activation.system import System
@@ -16,17 +15,21 @@ INCLUDES = 16  # files deep; libpam stops there, too
 MODULE = "pam_nas2fa.so"
 LEFTOVERS = re.compile(r"(~|\.(dpkg-.*|ucf-.*|bak|old|orig|pam-old|rpmnew|rpmsave|swp))$")
 
-Form = Literal["module", "substack", "broken"]
+Form = Literal["module", "substack", "broken", "absent"]
 
 _KINDS = ("auth", "account", "password", "session")
-_TOKEN = re.compile(r"\[((?:\\.|[^\]\\])*)\]|(\S+)")
+_ARGUMENTS = ("debug", "guard", "split", "decoy", "pubkey")  # what our module knows, beside socket=/PATH
+_BLANK = " \t"  # nothing else parts words: the CR of a file from Windows belongs to the last one
+_WORD = re.compile(r"[ \t\n]*(?:\[((?:\\\]|[^\]])*)\]?|([^ \t\n]+))")
+_CONTROL_CHARACTER = re.compile(r"[\0-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of a stack. `depth`: how many substacks it stands in.
 
-    form "substack": the head of one, which calls nothing; "broken": libpam cannot read it and fails at it.
+    form "substack": the head of one, which calls nothing; "broken": libpam cannot read it and fails at it; "absent":
+    no file has a name like the module's, with a line end of Windows in it.
     """
 
     kind: str
@@ -48,8 +51,21 @@ class Line:
         """Whether it calls our module."""
         return self.form == "module" and self.module == MODULE
 
+    @property
+    def refuses(self) -> bool:
+        """Whether our module refuses everybody at this line: it does not know one of the arguments."""
+        return self.ours and any(word not in _ARGUMENTS and not word.startswith("socket=/") for word in self.arguments)
+
     def __str__(self) -> str:
         return " ".join((self.kind, self.control, self.module, *self.arguments))
+
+
+class _UnreadableError(Exception):
+    """libpam gives up the file at this line."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__(line.where)
+        self.line = line
 
 
 def services(system: System) -> list[str]:
@@ -74,58 +90,96 @@ def file_of(system: System, service: str) -> str | None:
 
 
 def flatten(system: System, service: str, kind: str) -> list[Line]:
-    """All lines of one kind in the order in which libpam calls them, those of `other` when there are none."""
-    return list(_lines(system, service, kind, 0, 0)) or list(_lines(system, OTHER, kind, 0, 0))
+    """All lines of one kind in the order in which libpam calls them, those of `other` when there are none.
+
+    One broken line where libpam gives up the file of the service, or that of `other`: it refuses everybody then.
+    """
+    try:
+        own, other = (
+            list(_lines(system, file, kind, chosen=False, depth=0, level=0)) if file else []
+            for file in (file_of(system, service), file_of(system, OTHER))
+        )
+    except _UnreadableError as error:
+        return [error.line]
+    return own or other
 
 
-def read_lines(system: System, file: str) -> Iterator[tuple[int, list[str]]]:
-    """Number and words of each line that is not empty, lines that end in a backslash joined to the next."""
+def plain(word: str) -> str:
+    """A word of a line without the brackets that may be around it."""
+    return word[1:-1] if word.startswith("[") else word
+
+
+def _read_lines(system: System, file: str, kind: str, depth: int) -> Iterator[tuple[int, list[str]]]:
+    """Number and words of each line that is not empty, lines that end in a backslash joined to the next.
+
+    Raises _UnreadableError where nothing follows such a line, or a line that is empty or a comment: versions of libpam
+    differ in what they make of that.
+    """
     joined, first = "", 0
     for number, text in enumerate((system.read(file) or "").split("\n"), start=1):
         first = first or number
         body, comment, _ = text.partition("#")
-        if not comment and body.endswith("\\"):
-            joined += body[:-1] + " "
+        empty = not body.strip(_BLANK)
+        if joined and empty:
+            break
+        if not comment and body.rstrip(_BLANK).endswith("\\"):
+            joined += body.rstrip(_BLANK)[:-1] + " "
             continue
-        words = [f"[{match[1]}]" if match[2] is None else match[2] for match in _TOKEN.finditer(joined + body)]
-        if words:
-            yield first, words
+        if not empty:
+            yield first, _words(joined + body + ("" if comment else "\n"))
         joined, first = "", 0
+    if joined:
+        raise _UnreadableError(Line(kind, "", "", (), file, first, depth, "broken"))
 
 
-def _lines(system: System, service: str, kind: str, depth: int, level: int) -> Iterator[Line]:
-    """The lines of one file and of those that it includes. `level`: files deep."""
-    file = file_of(system, service)
-    if file is None:
-        return
-    for number, words in read_lines(system, file):
-        first, rest = words[0].removeprefix("-").lower(), words[1:]
-        if first == "@include":
-            yield from _included(system, Line(kind, "@include", *_target(rest), file, number, depth), depth, level)
-        elif first not in _KINDS:
-            if kind == "auth":  # libpam takes it for the most sensitive kind, and fails there
-                yield Line(kind, " ".join(words), "", (), file, number, depth, "broken")
-        elif first == kind and rest[:1] and rest[0].lower() in ("include", "substack"):
-            control = rest[0].lower()
-            line = Line(kind, control, *_target(rest[1:]), file, number, depth)
-            if control == "substack":
-                yield Line(kind, control, line.module, (), file, number, depth, "substack")
-            yield from _included(system, line, depth + (control == "substack"), level)
-        elif first == kind:
-            form: Form = "module" if len(rest) > 1 else "broken"
-            control, module = (*rest, "", "")[:2]
-            arguments = tuple(word[1:-1] if word.startswith("[") else word for word in rest[2:])
-            yield Line(kind, control, PurePosixPath(module).name, arguments, file, number, depth, form)
+def _words(text: str) -> list[str]:
+    """The words of a line: [...] is one, whatever is in it; a backslash keeps `]` from ending it."""
+    found = _WORD.finditer(text)
+    return [match[2] if match[1] is None else "[" + match[1].replace("\\]", "]") + "]" for match in found]
 
 
-def _target(words: list[str]) -> tuple[str, tuple[str, ...]]:
-    return (words[0] if words else ""), ()
+def _lines(system: System, file: str, kind: str, *, chosen: bool, depth: int, level: int) -> Iterator[Line]:
+    """The lines of one file and of those that it includes. `level`: files deep.
+
+    `chosen`: whether the file was included for this kind alone. A word that is no kind stands for that one, else for
+    auth, and libpam fails there. Raises _UnreadableError.
+    """
+    for number, words in _read_lines(system, file, kind, depth):
+        first, control, module = (*words, "", "", "")[:3]
+        word = plain(first).removeprefix("-").lower()
+        arguments = tuple(map(plain, words[3:]))
+        if word == "@include":
+            line = Line(kind, "@include", plain(control), (), file, number, depth)
+            yield from _included(system, line, chosen=chosen, depth=depth, level=level)
+        elif word == kind or (word not in _KINDS and (chosen or kind == "auth")):
+            known = word == kind and len(words) > 2
+            form: Form = "broken" if not known else "absent" if _CONTROL_CHARACTER.search(module) else "module"
+            line = Line(kind, control, plain(module).rpartition("/")[2], arguments, file, number, depth, form)
+            if plain(control).lower() in ("include", "substack"):
+                line = replace(line, control=plain(control).lower(), module=plain(module), arguments=())
+                yield from _included(system, line, chosen=True, depth=depth, level=level)
+            elif len(words) > 2 and re.fullmatch(r"\??(\.[^.]*)?", line.module):  # a name of nothing
+                raise _UnreadableError(replace(line, form="broken"))
+            else:
+                yield line
 
 
-def _included(system: System, line: Line, depth: int, level: int) -> Iterator[Line]:
+def _included(system: System, line: Line, *, chosen: bool, depth: int, level: int) -> Iterator[Line]:
     """The lines of the file that `line` includes; a broken line where libpam cannot read that."""
-    target, kind = line.module, line.kind
-    if level + 1 >= INCLUDES or not target or file_of(system, target) is None:
-        yield Line(kind, line.control, target, (), line.file, line.number, line.depth, "broken")
-        return
-    yield from _lines(system, target, kind, depth, level + 1)
+    if line.control == "substack":
+        yield replace(line, form="substack")
+        depth += 1
+    target = line.module if line.module.startswith("/") else f"{FOLDERS[0]}/{line.module}"  # Debian's libpam
+    fault = None
+    if level + 1 >= INCLUDES or not line.module or not system.path(target).is_file():
+        fault = replace(line, form="broken")
+    else:
+        try:
+            yield from _lines(system, target, line.kind, chosen=chosen, depth=depth, level=level + 1)
+        except _UnreadableError as error:
+            fault = error.line
+    if fault and not chosen:
+        raise _UnreadableError(fault)
+    if fault:  # what libpam does with it is left to chance at @include: the control is never set
+        control = "optional" if line.control == "@include" else line.control
+        yield replace(fault, control=control, depth=line.depth, form="broken")

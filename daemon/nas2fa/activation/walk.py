@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 
-from nas2fa.activation.stacks import Line
+from nas2fa.activation.stacks import Line, plain
 
 # Libpam's names of the return codes, in the order of their numbers (security/_pam_types.h).
 RESULTS = (
@@ -23,6 +23,7 @@ RESULTS = (
     "conv_again", "incomplete",
 )  # fmt: skip
 FAILS = "perm_denied"  # what libpam makes of a line that it cannot read
+_FORMS = MappingProxyType({"broken": FAILS, "absent": "module_unknown"})  # of lines at which no module is called
 _WORDS = MappingProxyType(
     {
         "required": "success=ok new_authtok_reqd=ok ignore=ignore default=bad",
@@ -31,7 +32,10 @@ _WORDS = MappingProxyType(
         "sufficient": "success=done new_authtok_reqd=done default=ignore",
     }
 )
-_PAIR = re.compile(r"\s*(\w+)\s*=\s*(\w+)\s*")
+_SPACE = " \t\n\v\f\r"
+_NAMES = "|".join((*RESULTS, "default"))
+_PAIR = re.compile(rf"({_NAMES}) *= *(ignore|ok|done|bad|die|reset|[0-9]+) *".replace(" ", f"[{_SPACE}]"))
+_JUMP_MAX = (1 << 31) - 1  # lines; libpam counts in an int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ def _calls(
     if line.form == "substack":
         yield replace(state, at=state.at + 1), steps
         return
-    for result, note in [(FAILS, "")] if line.form == "broken" else outcomes(line):
+    for result, note in [(_FORMS[line.form], "")] if line.form in _FORMS else outcomes(line):
         noted = replace(state, notes=state.notes | {note}) if note else state
         yield _decided(lines, noted, actions(line.control)[result], result), (*steps, Step(line, result))
 
@@ -155,17 +159,19 @@ def _final(state: _State) -> str:
 
 @cache
 def actions(control: str) -> Mapping[str, str]:
-    """Result -> ignore, ok, done, bad, die, reset or the number of lines to jump over, for each result."""
-    text = _WORDS.get(control.lower(), control.strip("[]"))
-    pairs = _PAIR.findall(text)
-    if not pairs or _PAIR.sub("", text).strip():
-        return dict.fromkeys(RESULTS, "bad")  # libpam's answer to what it cannot read
-    found = dict(pairs)
-    default = found.pop("default", "bad")
-    return {result: _action(found.get(result, default)) for result in RESULTS}
+    """Result -> ignore, ok, done, bad, die, reset or the number of lines to jump over, for each result.
 
-
-def _action(word: str) -> str:
-    if word in ("ignore", "ok", "done", "bad", "die", "reset") or (word.isdecimal() and int(word)):
-        return word
-    return "bad"
+    All are bad where libpam cannot read one word of the control. `default` is for those that stand before it not.
+    """
+    text = _WORDS.get(plain(control).lower(), plain(control)).lstrip(_SPACE)
+    found: dict[str, str] = {}
+    while text:
+        match = _PAIR.match(text)
+        if match is None or (match[2].isdecimal() and not 0 < int(match[2]) <= _JUMP_MAX):
+            return dict.fromkeys(RESULTS, "bad")
+        for result in RESULTS if match[1] == "default" else ():
+            found.setdefault(result, match[2])
+        if match[1] != "default":
+            found[match[1]] = match[2]
+        text = text[match.end() :]
+    return {result: found.get(result, "bad") for result in RESULTS}

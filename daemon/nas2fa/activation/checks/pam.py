@@ -164,17 +164,17 @@ def stacks_can_be_read(look: Examination) -> Iterator[Finding]:
     for service in stacks.services(look.system):
         for kind in ("auth", "account"):
             for line in stacks.flatten(look.system, service, kind):
-                if line.form == "broken":
+                if line.form in ("broken", "absent") or line.refuses:
                     seen.setdefault(line.where, []).append(service)
     for where, services in seen.items():
         yield Finding(
             "stack-broken",
             Severity.ERROR,
             where,
-            f"libpam cannot read this line: an unknown word, no module, or a file that is not there. It is part of: "
-            f"{', '.join(dict.fromkeys(services))}.",
-            "These services refuse everybody.",
-            "Correct the line, or take it out.",
+            "libpam cannot do what this line says: an unknown word, no module, a file that is not there, an end of "
+            f"line from Windows, a backslash before nothing. It is part of: {', '.join(dict.fromkeys(services))}.",
+            "These services refuse everybody, unless the line's control forgives the failure.",
+            "Correct the line, or take it out. Ends of line from Windows: sed -i 's/\\r$//' FILE",
         )
 
 
