@@ -52,12 +52,6 @@ def test_a_revocation_ends_the_sessions_of_that_user_alone(server: FileServer) -
         assert visit(box, other.name) == OK
 
 
-def look_anew(box: Box) -> None:
-    """Have nas2fad look at sessions by its new options now; the pause between two looks is up to five minutes."""
-    box.run("systemctl restart nas2fad")
-    box.until("nas2fa health")
-
-
 @pytest.mark.parametrize("how", ["a lock", "a reset"])
 def test_what_ends_the_grant_ends_the_sessions(server: FileServer, how: str) -> None:
     box, person, other = server.box, server.person_at(NEIGHBOUR), server.person_at(NEIGHBOUR)
@@ -75,13 +69,26 @@ def test_what_ends_the_grant_ends_the_sessions(server: FileServer, how: str) -> 
     box.until(f"{told} | grep 'from {NEIGHBOUR} .*1 sessions ended'")
 
 
+def test_a_reset_ends_the_sessions_of_a_grant_that_is_over(server: FileServer) -> None:
+    box, person = server.box, server.person_at(NEIGHBOUR)
+    with ExitStack() as stack:
+        line = at_work(stack, box, person.name)
+        with rules(box, "smb_grant_max = 1\n"):
+            imagined = f"nas2fa explain --imagine user={person.name} service=samba from={NEIGHBOUR}"
+            box.until(f"{imagined} | grep -q NO_GRANT")
+            assert line.read(person.name) == OK
+            assert "over" in box.run(["nas2fa", "grants", "list", "--user", person.name]).stdout
+            box.run(["nas2fa", "user", "reset", person.name, "--yes"])
+            cut_off(box, person.name)
+        assert line.read(person.name) == CLOSED
+
+
 def test_an_open_session_keeps_the_grant(server: FileServer) -> None:
     """Here, 15 seconds without one would end it."""
     box, person = server.box, server.person()
     row = f"nas2fa grants list --user {person.name} --json"
     seconds = f"$({row} | sed -n 's/.*\"idle_seconds\": \\([0-9]*\\).*/\\1/p')"
     with rules(box, "smb_grant_idle = 15\n"), ExitStack() as stack:
-        look_anew(box)
         assert unlock(box, person).returncode == 0
         line = at_work(stack, box, person.name)
         box.until(f"test {seconds} -le 12")
@@ -93,7 +100,6 @@ def test_sessions_may_be_ended_after_a_time(server: FileServer) -> None:
     """`smb_session_max`, for those whom a grant has let in; the client comes back by itself while that stands."""
     box, person, unenrolled = server.box, server.person(), server.stranger()
     with rules(box, "smb_grant_idle = 9\nsmb_session_max = 1\n"), ExitStack() as stack:
-        look_anew(box)
         assert unlock(box, person, NEIGHBOUR6).returncode == 0
         line, others = at_work(stack, box, person.name, NEIGHBOUR6), at_work(stack, box, unenrolled)
         cut_off(box, person.name)

@@ -142,11 +142,14 @@ def list_grants(box: Box, name: str | None, as_json: bool) -> None:
         tables.print_json(rows)
         return
     head = ("USER", "ADDRESS", "ENDS IN", "IDLE IN", "SESSIONS")
-    lines = [
-        (r["user"], r["address"], tables.span(r["seconds"]), tables.span(r["idle_seconds"]), r["sessions"])
-        for r in rows
-    ]
+    lines = [(r["user"], r["address"], *_ends(r), r["sessions"]) for r in rows]
     tables.print_table(head, lines)
+
+
+def _ends(row: Mapping[str, Any]) -> tuple[str, str]:
+    if not row["seconds"]:
+        return "over", "over"
+    return tables.span(row["seconds"]), tables.span(row["idle_seconds"])
 
 
 @grants.command()

@@ -67,9 +67,9 @@ def opened(
     return replace(state, grants=(*others[-(GRANTS_MAX - 1) :], grant), knocks=knocks)
 
 
-def used(state: UserState, grant: Grant, boot: float) -> UserState:
-    """The state after a login by this grant, or while a session of it is open."""
-    if boot - grant.seen < SEEN_STEP and grant.seen > grant.began:
+def used(state: UserState, grant: Grant, terms: Terms, boot: float) -> UserState:
+    """The state after a login by this grant."""
+    if boot - grant.seen < min(SEEN_STEP, terms.idle / 3) and grant.seen > grant.began:
         return state
     return replace(state, grants=tuple(replace(g, seen=boot) if g == grant else g for g in state.grants))
 
@@ -99,11 +99,9 @@ def revoked(state: UserState, address: str = "") -> UserState:
     return replace(state, grants=tuple(g for g in state.grants if address and g.address != address))
 
 
-def lost(before: UserState, after: UserState, boot: float) -> set[str]:
-    """The addresses whose grant had time left and is gone: by a lock, a reset or a revocation."""
-    if not before.grants:
-        return set()
-    return {g.address for g in before.grants if boot < g.until} - {g.address for g in after.grants}
+def lost(before: UserState, after: UserState) -> set[str]:
+    """The addresses whose grant is gone; one that is over counts, as it is kept while a session of it is open."""
+    return {g.address for g in before.grants} - {g.address for g in after.grants}
 
 
 def swept(state: UserState, open_at: Set[str] | None, terms: Terms, boot: float) -> UserState:

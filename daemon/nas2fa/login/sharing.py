@@ -41,7 +41,7 @@ def share(attempt: Attempt, world: World) -> Flow:
     def step(_: Credential, state: UserState) -> tuple[UserState, None]:
         state = grants.been_there(state, source)
         if grant is not None:
-            return grants.used(state, grant, boot), None
+            return grants.used(state, grant, world.rules().grants, boot), None
         return (state if address is None else grants.knocked(state, str(address), boot)), None
 
     world.update(hello.uid, hello.user, step)

@@ -143,6 +143,7 @@ class Daemon:
 
     def _reload(self, desk: Desk) -> None:
         desk.world.config, desk.config_fault = config.load(self._paths)
+        desk.world.sweep_now.set()  # its pause may be shorter now
         _say_config(desk.config_fault)
 
 

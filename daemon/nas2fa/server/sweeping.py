@@ -29,17 +29,19 @@ class Sweeper:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
-                    await self._world.grants_lost.wait()
+                    await self._world.sweep_now.wait()
             await self._end_lost()
             await self._sweep()
 
     def _pause(self) -> float:
-        """Three looks in the time that a grant may be idle."""
-        return min(PAUSE_MOST, max(1.0, self._world.config.smb_grant_idle / 3))
+        """Three looks in the time that a grant may be idle, or a session may last."""
+        config = self._world.config
+        shortest = min(filter(None, (config.smb_grant_idle, config.smb_session_max)))
+        return min(PAUSE_MOST, max(1.0, shortest / 3))
 
     async def _end_lost(self) -> None:
         """Cut off the sessions of grants that a lock, a reset or a revocation took away."""
-        self._world.grants_lost.clear()
+        self._world.sweep_now.clear()
         while self._world.lost:
             uid, address = self._world.lost.popitem()[0]
             await self._end(uid, address, "the grant is gone")
@@ -59,7 +61,7 @@ class Sweeper:
             before = self._world.state(uid)
             after = grants.swept(before, None if live is None else open_at[uid], terms, boot)
             if after != before:
-                self._world.put(uid, after)
+                self._world.keep(uid, after)
         await self._end_long_ones(live or ())
 
     async def _end_long_ones(self, live: Sequence[Session]) -> None:

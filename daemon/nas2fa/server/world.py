@@ -50,7 +50,7 @@ class StoreWorld:
         self._waiting: set[int] = set()  # uids whose marks are to be written
         self.smb_socket = paths.socket("smb")
         self.lost: dict[tuple[int, str], None] = {}  # uid and address of grants whose sessions are to be ended
-        self.grants_lost = asyncio.Event()
+        self.sweep_now = asyncio.Event()
 
     def rules(self) -> Rules:
         """The configuration of this moment, as the conversation needs it."""
@@ -97,6 +97,10 @@ class StoreWorld:
     def put(self, uid: int, state: UserState) -> None:
         """Keep a state: memory and /run now, the disk behind the verdict. Who lost a grant loses its sessions."""
         self._note_lost(uid, state)
+        self.keep(uid, state)
+
+    def keep(self, uid: int, state: UserState) -> None:
+        """As put, where grants are over and nobody is to be cut off."""
         self.states.put(uid, state)
         self._wake.set()
 
@@ -137,9 +141,9 @@ class StoreWorld:
         self.states.mark_born(fingerprint)
 
     def _note_lost(self, uid: int, after: UserState) -> None:
-        for address in grants.lost(self.states.get(uid), after, now().boot):
+        for address in grants.lost(self.states.get(uid), after):
             self.lost[uid, address] = None
-            self.grants_lost.set()
+            self.sweep_now.set()
 
     async def durable(self, uid: int) -> bool:
         """Put this user's marks on disk now; False when the disk would not."""

@@ -48,12 +48,13 @@ def attempts(desk: Desk, peer: Peer, args: Args) -> Act:
 
 
 def listing(desk: Desk, peer: Peer, args: Args) -> Act:
-    """The grants that stand, with how many sessions are open by each (None: not known)."""
+    """The grants that stand, and those that are over while a session is open; with their sessions (None: not known)."""
     rows = list(_standing(desk, args["uid"]))
     live: list[Session] | None = (yield LiveSessions()) if rows else []
     for row in rows:
         mine = None if live is None else [s for s in live if (s.uid, s.address) == (row["uid"], row["address"])]
         row["sessions"] = None if mine is None else len(mine)
+    rows = [row for row in rows if row["seconds"] or row["sessions"] != 0]
     yield from paged(rows)
     return {"total": len(rows)}
 
@@ -118,16 +119,15 @@ def _standing(desk: Desk, uid: int | None) -> Iterator[dict[str, Any]]:
         except StoreError:
             continue  # nobody of this record gets in
         for grant in state.grants:
-            place = place_of(grant.address, own)
-            if grants.standing(state, credential, place, terms, boot) is not None:
-                ends = min(grant.until, grant.began + terms.most)
-                yield {
-                    "uid": each,
-                    "user": shown(credential.user),
-                    "address": grant.address,
-                    "seconds": round(ends - boot),
-                    "idle_seconds": round(grant.seen + terms.idle - boot),
-                }
+            stands = grants.standing(state, credential, place_of(grant.address, own), terms, boot) is not None
+            ends = min(grant.until, grant.began + terms.most)
+            yield {
+                "uid": each,
+                "user": shown(credential.user),
+                "address": grant.address,
+                "seconds": max(1, round(ends - boot)) if stands else 0,
+                "idle_seconds": max(1, round(grant.seen + terms.idle - boot)) if stands else 0,
+            }
 
 
 def _states(desk: Desk, uid: int | None) -> list[tuple[int, UserState]]:
