@@ -295,12 +295,13 @@ def test_every_finding_is_found(healthy: Box, plant: Plant) -> None:
 
 def test_another_pam_service_of_sshd_is_found(healthy: Box, suite: str) -> None:
     """OpenSSH of Debian 12 does not know the keyword."""
-    healthy.run("echo PAMServiceName ftp > /etc/ssh/sshd_config.d/zz.conf")
-    try:
-        expected = {"bookworm": "sshd-refuses-config", "trixie": "sshd-pam-service"}
-        assert names(check(healthy)) - USUAL == {expected[suite]}
-    finally:
-        undo(healthy, Plant("", ""))
+    expected = {"bookworm": "sshd-refuses-config", "trixie": "sshd-pam-service"}
+    for text in ("PAMServiceName ftp", "Match User nobody-that-we-know\\nPAMServiceName login"):
+        healthy.run(f"printf '{text}\\n' > /etc/ssh/sshd_config.d/zz.conf")
+        try:
+            assert names(check(healthy)) - USUAL == {expected[suite]}
+        finally:
+            undo(healthy, Plant("", ""))
 
 
 def test_it_ends_as_a_plugin_of_nagios_does(healthy: Box) -> None:

@@ -72,18 +72,25 @@ def values_ask_for_the_code(look: Examination) -> Iterator[Finding]:
 
 
 def the_pam_service_is_sshd(look: Examination) -> Iterator[Finding]:
-    """OpenSSH 9.8 and later can be told to use another stack."""
-    service = _values(look).get("pamservicename", ["sshd"])[0]
-    if look.on and service != "sshd":
-        place = _place(look, "pamservicename")
-        yield Finding(
-            "sshd-pam-service",
-            Severity.ERROR,
-            place,
-            f"sshd uses the PAM service {service} instead of sshd (PAMServiceName).",
-            "What guards logins by key stands in /etc/pam.d/sshd, and rules for the service sshd do not apply.",
-            f"Take the line PAMServiceName out of {place}, {_RELOAD}",
-        )
+    """OpenSSH 9.8 and later can be told to use another stack, and in a Match block for some."""
+    if not look.on or not _values(look):
+        return
+    named = [("", _values(look).get("pamservicename", ["sshd"])[0], _place(look, "pamservicename"))]
+    named += [
+        (f" for those of `Match {one.match}`", one.value.strip('"'), one.where)
+        for one in sshd.settings(look.system)
+        if one.keyword == "pamservicename" and one.match
+    ]
+    for whom, service, place in named:
+        if service != "sshd":
+            yield Finding(
+                "sshd-pam-service",
+                Severity.ERROR,
+                place,
+                f"sshd uses the PAM service {service} instead of sshd{whom} (PAMServiceName).",
+                "What guards logins by key stands in /etc/pam.d/sshd, and rules for the service sshd do not apply.",
+                f"Take the line PAMServiceName out of {place}, {_RELOAD}",
+            )
 
 
 def no_other_file_wins(look: Examination) -> Iterator[Finding]:
