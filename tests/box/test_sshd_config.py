@@ -17,7 +17,7 @@ keywords = ["UsePAM", "KbdInteractiveAuthentication", "PasswordAuthentication", 
 print(json.dumps({
     "default": {k.lower(): sshd.effective(box)[k.lower()] for k in keywords},
     "bob": {k.lower(): sshd.effective(box, "bob", "10.9.8.7")[k.lower()] for k in keywords},
-    "places": {k.lower(): sshd.winner(box, k) for k in keywords},
+    "places": {k.lower(): (w := sshd.winner(box, k)) and (w.file, w.line) for k in keywords},
     "values": {f"{s.file}:{s.line}": s.value for s in sshd.settings(box)},
 }))
 """

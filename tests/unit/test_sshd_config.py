@@ -32,6 +32,11 @@ def box(tmp_path: Path) -> System:
     return System(str(tmp_path))
 
 
+def won(box: System, keyword: str) -> tuple[str, int] | None:
+    one = sshd.winner(box, keyword)
+    return (one.file, one.line) if one else None
+
+
 def write(box: System, text: str, name: str = "sshd_config") -> None:
     box.path(f"/etc/ssh/{name}").write_text(text)
 
@@ -41,15 +46,15 @@ def test_on_debian_the_first_dropin_wins(box: System) -> None:
     write(box, "KbdInteractiveAuthentication yes\n", "sshd_config.d/00-nas2fa.conf")
     write(box, "kbdinteractiveauthentication no\n", "sshd_config.d/50-cloud-init.conf")
     write(box, "KbdInteractiveAuthentication no\n", "sshd_config.d/.hidden.conf")
-    assert sshd.winner(box, "KbdInteractiveAuthentication") == ("/etc/ssh/sshd_config.d/00-nas2fa.conf", 1)
-    assert sshd.winner(box, "UsePAM") == ("/etc/ssh/sshd_config", 6)
-    assert sshd.winner(box, "MaxAuthTries") is None
+    assert won(box, "KbdInteractiveAuthentication") == ("/etc/ssh/sshd_config.d/00-nas2fa.conf", 1)
+    assert won(box, "UsePAM") == ("/etc/ssh/sshd_config", 6)
+    assert won(box, "MaxAuthTries") is None
 
 
 def test_on_openmediavault_the_main_file_wins(box: System) -> None:
     write(box, OPENMEDIAVAULT)
     write(box, "PasswordAuthentication no\n", "sshd_config.d/00-nas2fa.conf")
-    assert sshd.winner(box, "passwordauthentication") == ("/etc/ssh/sshd_config", 3)
+    assert won(box, "passwordauthentication") == ("/etc/ssh/sshd_config", 3)
 
 
 def test_a_match_block_ends_with_its_file_or_with_match_all(box: System) -> None:
@@ -64,8 +69,8 @@ def test_a_match_block_ends_with_its_file_or_with_match_all(box: System) -> None
         ("port", "2222", None),
         ("usepam", "yes", None),
     ]
-    assert sshd.winner(box, "UsePAM") == ("/etc/ssh/sshd_config", 6)
-    assert sshd.winner(box, "PasswordAuthentication") == ("/etc/ssh/sshd_config.d/b.conf", 1)
+    assert won(box, "UsePAM") == ("/etc/ssh/sshd_config", 6)
+    assert won(box, "PasswordAuthentication") == ("/etc/ssh/sshd_config.d/b.conf", 1)
 
 
 def test_an_include_inside_a_match_block_holds_there_only(box: System) -> None:
@@ -73,15 +78,15 @@ def test_an_include_inside_a_match_block_holds_there_only(box: System) -> None:
     write(box, "UsePAM no\n", "bob")
     ((setting),) = sshd.settings(box)
     assert (setting.where, setting.match) == ("/etc/ssh/bob:1", "User bob")
-    assert sshd.winner(box, "UsePAM") is None
+    assert won(box, "UsePAM") is None
 
 
 def test_spellings_of_one_keyword(box: System) -> None:
     write(box, '  ChallengeResponseAuthentication = "no"\nSkeyAuthentication yes\nUsePAM\tno\nport=22\n')
-    assert sshd.winner(box, "KbdInteractiveAuthentication") == ("/etc/ssh/sshd_config", 1)
+    assert won(box, "KbdInteractiveAuthentication") == ("/etc/ssh/sshd_config", 1)
     assert [(s.keyword, s.value) for s in sshd.settings(box)][2:] == [("usepam", "no"), ("port", "22")]
 
 
 def test_files_that_include_each_other_end(box: System) -> None:
     write(box, "Include /etc/ssh/sshd_config\nUsePAM yes\n")
-    assert sshd.winner(box, "UsePAM") == ("/etc/ssh/sshd_config", 2)
+    assert won(box, "UsePAM") == ("/etc/ssh/sshd_config", 2)

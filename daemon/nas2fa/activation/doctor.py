@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from nas2fa.activation.checks import boot, exemptions, pam, people, places, rules, samba, services, shares, ssh, units
+from nas2fa.activation.checks import (
+    boot,
+    exemptions,
+    pam,
+    people,
+    places,
+    rules,
+    samba,
+    services,
+    shares,
+    ssh,
+    sshd_files,
+    units,
+)
 from nas2fa.activation.examination import Ask, Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.system import System
@@ -15,6 +28,7 @@ BROKE_OFF = "check-failed"  # the finding about a check, not about the box
 CHECKS: tuple[Check, ...] = (
     *units.CHECKS,
     *pam.CHECKS,
+    *sshd_files.CHECKS,
     *ssh.CHECKS,
     *samba.CHECKS,
     *shares.CHECKS,

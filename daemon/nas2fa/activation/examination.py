@@ -9,6 +9,8 @@ from typing import Any
 
 from nas2fa.activation import samba, sshd, state
 from nas2fa.activation.admins import Admin, admins
+from nas2fa.activation.sshd import Setting
+from nas2fa.activation.sshd_start import Start, started
 from nas2fa.activation.switch import Ask
 from nas2fa.activation.system import System
 
@@ -60,7 +62,17 @@ class Examination:
     @cached_property
     def sshd(self) -> Mapping[str, list[str]]:
         """Sshd's values outside of Match blocks; empty without sshd. Raises SshdError."""
-        return sshd.effective(self.system) if sshd.installed(self.system) else {}
+        return sshd.effective(self.system, start=self.sshd_start) if sshd.installed(self.system) else {}
+
+    @cached_property
+    def sshd_start(self) -> Start:
+        """How sshd was started."""
+        return started(self.system)
+
+    @cached_property
+    def sshd_settings(self) -> Sequence[Setting]:
+        """The lines of sshd's configuration, in the order in which it reads them."""
+        return list(sshd.settings(self.system, start=self.sshd_start))
 
     @cached_property
     def samba(self) -> samba.Settings:

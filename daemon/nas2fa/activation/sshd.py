@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from nas2fa.activation.sshd_start import Start, started
 from nas2fa.activation.system import System
 
 CONFIG = "/etc/ssh/sshd_config"
 PROGRAM = "/usr/sbin/sshd"
+COMMAND_LINE = "sshd's command line"  # in the place of a file
 NOTHING: Mapping[str, str] = MappingProxyType({})
 INCLUDES = 16  # sshd_config(5): files may include each other this deep
 ALIASES = {  # older names that mean the same, in lower case
@@ -51,7 +53,7 @@ class Setting:
     @property
     def where(self) -> str:
         """`file:line`, for a person."""
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 def installed(system: System) -> bool:
@@ -60,14 +62,20 @@ def installed(system: System) -> bool:
 
 
 def effective(
-    system: System, user: str | None = None, address: str | None = None, options: Mapping[str, str] = NOTHING
+    system: System,
+    user: str | None = None,
+    address: str | None = None,
+    options: Mapping[str, str] = NOTHING,
+    start: Start | None = None,
 ) -> Mapping[str, list[str]]:
     """The values in force, all those of one keyword in a list; for one login when `user` or `address` is given.
 
     Keywords are in lower case. Match blocks count only for a login. `options` win over all files, as if they stood
-    first, but not over Match blocks. Raises SshdError, StoppedError.
+    first, but not over Match blocks. `start`: as started() has it, asked anew when it is None. Raises SshdError,
+    StoppedError.
     """
-    command = ["sshd", "-T", *(f"-o{keyword}={value}" for keyword, value in options.items())]
+    start = start or started(system)
+    command = ["sshd", "-T", *start.words, *(f"-o{keyword}={value}" for keyword, value in options.items())]
     if user is not None or address is not None:
         place = address or "192.0.2.1"  # TEST-NET-1: an address from elsewhere, where a Match block asks for one
         command += ["-C", f"user={user or 'nobody'},host={place},addr={place},laddr=127.0.0.1,lport=22,rdomain="]
@@ -85,24 +93,28 @@ def effective(
     return values
 
 
-def winner(system: System, keyword: str, planned: Mapping[str, str] = NOTHING) -> tuple[str, int] | None:
-    """File and line whose value of `keyword` is the one in force outside of Match blocks; None: sshd's default.
+def winner(
+    system: System, keyword: str, planned: Mapping[str, str] = NOTHING, start: Start | None = None
+) -> Setting | None:
+    """The line whose value of `keyword` is the one in force outside of Match blocks; None: sshd's default.
 
-    sshd takes the first value it reads, included files in their place. `planned`: as in settings().
+    sshd takes the first value it reads, included files in their place. `planned`, `start`: as in settings().
     """
     name = _name(keyword)
-    for setting in settings(system, planned):
-        if setting.keyword == name and setting.match is None:
-            return setting.file, setting.line
-    return None
+    found = settings(system, planned, start)
+    return next((one for one in found if one.keyword == name and one.match is None), None)
 
 
-def settings(system: System, planned: Mapping[str, str] = NOTHING) -> Iterator[Setting]:
+def settings(system: System, planned: Mapping[str, str] = NOTHING, start: Start | None = None) -> Iterator[Setting]:
     """All lines of the configuration in the order in which sshd reads them, with those of included files.
 
-    `planned`: files that are not there yet, with their text.
+    The options of its command line come first, as line 0. `planned`: files that are not there yet, with their text.
+    `start`: as started() has it, asked anew when it is None.
     """
-    yield from _read(system, planned, CONFIG, None, 0)
+    start = start or started(system)
+    for option in start.options:
+        yield Setting(*_split(option), COMMAND_LINE, 0)
+    yield from _read(system, planned, start.config or CONFIG, None, 0)
 
 
 def _read(system: System, planned: Mapping[str, str], file: str, outer: str | None, level: int) -> Iterator[Setting]:

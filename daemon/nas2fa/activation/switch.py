@@ -191,9 +191,9 @@ def _check_samba(system: System, options: Options) -> None:
 def _overruled(system: System, keyword: str, wanted: Sequence[str], found: Sequence[str], user: str | None) -> str:
     text = f"sshd has {keyword} {' '.join(found)}{f' for {user}' if user else ''}, not {' '.join(wanted)}"
     place = sshd.winner(system, keyword)
-    if place is not None and place[0] != DROP_IN:
+    if place is not None and place.file != DROP_IN:
         return (
-            f"{text}: {place[0]}:{place[1]} comes before {DROP_IN}, and sshd takes the first value. Set it there "
+            f"{text}: {place.where} comes before {DROP_IN}, and sshd takes the first value. Set it there "
             "(OpenMediaVault: in its own settings, docs/nas.md), or put `Include /etc/ssh/sshd_config.d/*.conf` first."
         )
     matches = [one for one in sshd.settings(system) if one.keyword == keyword and one.match is not None]

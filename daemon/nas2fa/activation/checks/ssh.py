@@ -5,40 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from nas2fa.activation import edits, sshd, stacks
+from nas2fa.activation.checks.sshd_files import RELOAD, config, proper, values_of
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.logins_seen import JournalError, key_logins
 from nas2fa.activation.places import DROP_IN, SSHD_STACK
-from nas2fa.activation.sshd import SshdError, StoppedError
 
 USERS_MAX = 50  # logins that sshd is asked about, one program each
 PLACES = ("127.0.0.1", "192.168.1.2", "192.0.2.1")  # this box, a home network, elsewhere (TEST-NET-1)
 PAM_METHODS = ("keyboard-interactive", "password")  # all others prove something without calling PAM's auth
-_RELOAD = "then: sshd -t && systemctl reload ssh"
-
-
-def configuration_is_read(look: Examination) -> Iterator[Finding]:
-    """Nothing else about sshd can be said when it refuses its own configuration."""
-    try:
-        _ = look.sshd
-    except StoppedError:
-        what = "sshd does not run, and cannot be asked from here what its configuration means."
-        why, fix = "Nothing was found out about ssh.", "By hand it can be asked all the same: nas2fa system check"
-        yield Finding("sshd-not-running", Severity.NOTE, sshd.CONFIG, what, why, fix)
-    except SshdError as error:
-        yield Finding(
-            "sshd-refuses-config",
-            Severity.ERROR,
-            sshd.CONFIG,
-            f"sshd refuses its configuration: {error}",
-            "At its next restart, nobody gets in by ssh.",
-            f"Correct the line that it names, {_RELOAD}",
-        )
 
 
 def values_ask_for_the_code(look: Examination) -> Iterator[Finding]:
     """The values outside of Match blocks, when the second step is on."""
-    values = _values(look)
+    values = values_of(look)
     if not values or not look.on:
         return
     for keyword, name, severity, what, why in (
@@ -73,12 +53,12 @@ def values_ask_for_the_code(look: Examination) -> Iterator[Finding]:
 
 def the_pam_service_is_sshd(look: Examination) -> Iterator[Finding]:
     """OpenSSH 9.8 and later can be told to use another stack, and in a Match block for some."""
-    if not look.on or not _values(look):
+    if not look.on or not values_of(look):
         return
-    named = [("", _values(look).get("pamservicename", ["sshd"])[0], _place(look, "pamservicename"))]
+    named = [("", values_of(look).get("pamservicename", ["sshd"])[0], _place(look, "pamservicename"))]
     named += [
         (f" for those of `Match {one.match}`", one.value.strip('"'), one.where)
-        for one in sshd.settings(look.system)
+        for one in look.sshd_settings
         if one.keyword == "pamservicename" and one.match
     ]
     for whom, service, place in named:
@@ -89,36 +69,7 @@ def the_pam_service_is_sshd(look: Examination) -> Iterator[Finding]:
                 place,
                 f"sshd uses the PAM service {service} instead of sshd{whom} (PAMServiceName).",
                 "What guards logins by key stands in /etc/pam.d/sshd, and rules for the service sshd do not apply.",
-                f"Take the line PAMServiceName out of {place}, {_RELOAD}",
-            )
-
-
-def no_other_file_wins(look: Examination) -> Iterator[Finding]:
-    """The first value that sshd reads is in force: ours has to be the first, also before it is switched on."""
-    if not _values(look):
-        return
-    planned = {} if look.system.path(DROP_IN).exists() else {DROP_IN: edits.drop_in(edits.Keys.GUARD)}
-    if DROP_IN not in {one.file for one in sshd.settings(look.system, planned)}:
-        yield Finding(
-            "sshd-drop-in-unread",
-            Severity.ERROR,
-            sshd.CONFIG,
-            f"sshd does not read {DROP_IN}.",
-            "Without the settings in there, ssh cannot ask for the code.",
-            f"Put `Include /etc/ssh/sshd_config.d/*.conf` at the top of {sshd.CONFIG}, {_RELOAD}",
-        )
-        return
-    for keyword, wanted in edits.in_force(edits.Keys.GUARD).items():
-        won = sshd.winner(look.system, keyword, planned)
-        if won and won[0] != DROP_IN and _text(look, won).lower() != " ".join(wanted):
-            yield Finding(
-                "sshd-other-file-wins",
-                Severity.ERROR,
-                f"{won[0]}:{won[1]}",
-                f"{won[0]} sets {_proper(keyword)} before sshd reads {DROP_IN}.",
-                "The first value counts, so what switching on sets there is not in force.",
-                f"Move the line `Include /etc/ssh/sshd_config.d/*.conf` to the top of {sshd.CONFIG}, or take line "
-                f"{won[1]} out of {won[0]}, {_RELOAD}. If a program writes that file (OpenMediaVault), do it there.",
+                f"Take the line PAMServiceName out of {place}, {RELOAD}",
             )
 
 
@@ -127,10 +78,10 @@ def no_match_block_undoes_it(look: Examination) -> Iterator[Finding]:
     wanted = edits.in_force(edits.Keys.GUARD)
     suspects = [
         one
-        for one in sshd.settings(look.system)
+        for one in look.sshd_settings
         if one.match and one.file != DROP_IN and wanted.get(one.keyword, (one.value.lower(),)) != (one.value.lower(),)
     ]
-    if not _values(look) or not suspects:
+    if not values_of(look) or not suspects:
         return
     hit = _hit(look, wanted)
     for one in suspects:
@@ -139,16 +90,16 @@ def no_match_block_undoes_it(look: Examination) -> Iterator[Finding]:
             "sshd-match-changes",
             Severity.ERROR if who and one.keyword != "passwordauthentication" else Severity.WARNING,
             one.where,
-            f"The block `Match {one.match}` sets {_proper(one.keyword)} {one.value}"
+            f"The block `Match {one.match}` sets {proper(one.keyword)} {one.value}"
             + (f", which holds for {who}." if who else "."),
             "For the logins that it matches, ssh asks for no code, or cannot ask for it.",
-            f"Take the line out of {one.file}, {_RELOAD}. To let somebody in without a code: nas2fa exempt add --help",
+            f"Take the line out of {one.file}, {RELOAD}. To let somebody in without a code: nas2fa exempt add --help",
         )
 
 
 def keys_are_guarded(look: Examination) -> Iterator[Finding]:
     """A key alone passes no auth phase of PAM; the guard in the account phase is what refuses it."""
-    if not look.on or not _values(look):
+    if not look.on or not values_of(look):
         return
     text = look.system.read(SSHD_STACK)
     if text is None or edits.BEGIN not in text:
@@ -190,14 +141,14 @@ def somebody_can_be_asked(look: Examination) -> Iterator[Finding]:
                 place,
                 f"For {label}, ssh allows {' or '.join(ways)} alone: none of these asks for a code.",
                 "Who has a second step cannot log in by ssh; who has none is never asked for one.",
-                f"Allow `keyboard-interactive:pam` in AuthenticationMethods as well, {_RELOAD}",
+                f"Allow `keyboard-interactive:pam` in AuthenticationMethods as well, {RELOAD}",
             )
             return
 
 
 def enrolled_root_can_answer(look: Examination) -> Iterator[Finding]:
     """`prohibit-password` keeps root away from questions, and the guard refuses its key alone."""
-    word = _values(look).get("permitrootlogin", ["no"])[0]
+    word = values_of(look).get("permitrootlogin", ["no"])[0]
     if "root" in look.enrolled and word in ("prohibit-password", "without-password"):
         place = _place(look, "permitrootlogin")
         yield Finding(
@@ -230,17 +181,9 @@ def _asks_pam(way: str) -> bool:
     return any(method.partition(":")[0] in PAM_METHODS for method in way.split(","))
 
 
-def _values(look: Examination) -> Mapping[str, list[str]]:
-    """Sshd's values; none where configuration_is_read() has said why."""
-    try:
-        return look.sshd
-    except SshdError:
-        return {}
-
-
 def _logins(look: Examination) -> Iterator[tuple[str, Mapping[str, list[str]]]]:
     """Whom it is about, and sshd's values for them: everybody first, then those who matter from several places."""
-    if values := _values(look):
+    if values := values_of(look):
         yield "everybody", values
         yield from _known(look)
 
@@ -249,7 +192,7 @@ def _known(
     look: Examination, options: Mapping[str, str] = sshd.NOTHING
 ) -> Iterator[tuple[str, Mapping[str, list[str]]]]:
     """The same for administrators, enrolled users and logins seen, when there are Match blocks."""
-    if not any(one.match for one in sshd.settings(look.system)):
+    if not any(one.match for one in look.sshd_settings):
         return
     names = list(dict.fromkeys([admin.user for admin in look.admins] + sorted(look.enrolled)))[:USERS_MAX]
     try:
@@ -257,7 +200,7 @@ def _known(
     except JournalError:
         seen = []
     for name, place in dict.fromkeys([(name, place) for name in names for place in PLACES] + seen):
-        yield f"{name} from {place}", sshd.effective(look.system, name, place, options)
+        yield f"{name} from {place}", sshd.effective(look.system, name, place, options, look.sshd_start)
 
 
 def _hit(look: Examination, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
@@ -271,34 +214,19 @@ def _hit(look: Examination, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, 
 
 
 def _place(look: Examination, keyword: str) -> str:
-    won = sshd.winner(look.system, keyword)
-    return f"{won[0]}:{won[1]}" if won else f"{sshd.CONFIG} (sshd's default)"
-
-
-def _text(look: Examination, place: tuple[str, int]) -> str:
-    return next(one.value for one in sshd.settings(look.system) if (one.file, one.line) == place)
+    won = sshd.winner(look.system, keyword, start=look.sshd_start)
+    return won.where if won else f"{config(look)} (sshd's default)"
 
 
 def _set(keyword: str, value: str, place: str) -> str:
     if place.startswith(DROP_IN):
         return "Write the settings anew: nas2fa system enable"
-    return f"Set `{_proper(keyword)} {value}` in {place}, {_RELOAD}"
-
-
-def _proper(keyword: str) -> str:
-    """The keyword as sshd_config(5) writes it."""
-    return {
-        "usepam": "UsePAM",
-        "kbdinteractiveauthentication": "KbdInteractiveAuthentication",
-        "passwordauthentication": "PasswordAuthentication",
-    }.get(keyword, keyword)
+    return f"Set `{proper(keyword)} {value}` in {place}, {RELOAD}"
 
 
 CHECKS = (
-    configuration_is_read,
     values_ask_for_the_code,
     the_pam_service_is_sshd,
-    no_other_file_wins,
     no_match_block_undoes_it,
     keys_are_guarded,
     somebody_can_be_asked,

@@ -1,0 +1,117 @@
+"""How sshd was started: what its command line says beside its files, and when it last read those."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from nas2fa.activation.system import System
+
+_SERVICE = "ssh.service"  # ssh.socket, where it listens instead, starts the same at the first connection
+_SHOWN = "MainPID,StateChangeTimestamp,StateChangeTimestampMonotonic,ExecStart,EnvironmentFiles"
+_VALUED = "CEbcfghkopu"  # the letters of sshd(8) that take a value
+_KEPT = "cfhop"  # of these, those that change what `sshd -T` says
+_TITLE = re.compile(r"sshd: (.*) \[listener\]")  # what sshd makes of its command line, words parted by one blank
+_COMMAND = re.compile(r"argv\[\]=(.*?) ; ")
+_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """`words`: the options that count, each letter followed by its value. `since`: unix time of start or last reload.
+
+    Without a running service, `words` are those of its next start, and `since` is None.
+    """
+
+    words: tuple[str, ...] = ()
+    since: float | None = None
+
+    @property
+    def config(self) -> str | None:
+        """The file that is read instead of sshd's own; None: sshd's own."""
+        return next(self._values("-f"), None)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Lines of configuration that win over all files, as `Keyword=value` or `Keyword value`."""
+        return tuple(self._values("-o"))
+
+    def _values(self, letter: str) -> Iterator[str]:
+        pairs = zip(self.words[::2], self.words[1::2], strict=True)
+        return (value for name, value in pairs if name == letter)
+
+
+def started(system: System) -> Start:
+    """How the sshd of Debian's unit was started, or will be. A Start() of nothing where systemd does not run."""
+    if not system.path("/run/systemd/system").is_dir():
+        return Start()
+    shown = _show(system)
+    title = _read(system, f"/proc/{shown['MainPID'][0]}/cmdline") if shown.get("MainPID", ["0"])[0] != "0" else ""
+    if title:
+        match = _TITLE.match(title)
+        return Start(_counting(match[1].split(" ") if match else title.split("\0")), _since(shown))
+    return Start(_counting(_of_unit(system, shown)))
+
+
+def _show(system: System) -> dict[str, list[str]]:
+    """The properties of the unit; some come more than once."""
+    ran = system.run(["systemctl", "show", "--timestamp=us+utc", f"--property={_SHOWN}", _SERVICE])
+    found: dict[str, list[str]] = {}
+    for line in ran.out.splitlines():
+        name, _, value = line.partition("=")
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def _read(system: System, path: str) -> str:
+    try:
+        return (system.read(path) or "").rstrip("\0")
+    except OSError:  # it has ended meanwhile
+        return ""
+
+
+def _since(shown: dict[str, list[str]]) -> float | None:
+    """The later of what the clock said then, and of what is so long ago by the clock of now: it may have been set."""
+    try:
+        told = datetime.strptime(shown["StateChangeTimestamp"][0], "%a %Y-%m-%d %H:%M:%S.%f UTC").replace(tzinfo=UTC)
+        ago = time.monotonic() - int(shown["StateChangeTimestampMonotonic"][0]) / 1e6
+    except (KeyError, ValueError):
+        return None
+    return max(told.timestamp(), time.time() - ago)
+
+
+def _of_unit(system: System, shown: dict[str, list[str]]) -> list[str]:
+    """The command line that a unit starts, with what its environment files say for $SSHD_OPTS and the like."""
+    variables: dict[str, str] = {}
+    for file in shown.get("EnvironmentFiles", ()):
+        for line in _read(system, file.partition(" (")[0]).splitlines() if file else ():
+            name, _, value = line.partition("=")
+            variables[name.strip()] = value
+    words: list[str] = []
+    match = _COMMAND.search(" ".join(shown.get("ExecStart", ())))
+    for word in match[1].split() if match else ():
+        named = _VARIABLE.fullmatch(word)
+        words += " ".join(shlex.split(variables.get(named[1], ""))).split() if named else [word]
+    return words
+
+
+def _counting(words: Sequence[str]) -> tuple[str, ...]:
+    """The options that count out of a command line, `-ofoo=bar` and `-De -o foo bar` as well as `-o foo=bar`."""
+    found: list[str] = []
+    rest = list(words[1:])
+    while rest:
+        word = rest.pop(0)
+        at = next((at for at, letter in enumerate(word) if letter in _VALUED), None) if word.startswith("-") else None
+        if at is None:
+            continue
+        value = [word[at + 1 :]] if word[at + 1 :] else rest[:1]
+        rest = rest if word[at + 1 :] else rest[1:]
+        while rest and not rest[0].startswith("-"):
+            value.append(rest.pop(0))  # blanks in the value: the title of the process does not tell them apart
+        if word[at] in _KEPT:
+            found += [f"-{word[at]}", " ".join(value)]
+    return tuple(found)
