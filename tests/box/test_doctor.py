@@ -138,6 +138,12 @@ PLANTS = [
         "service-asks-nothing",
     ),
     Plant(line("account sufficient pam_localuser.so", "/guard/", "/etc/pam.d/sshd"), "guard-skipped"),
+    Plant("sed -i 's/^# *\\(auth *sufficient *pam_wheel.so trust\\)/\\1/' /etc/pam.d/su", "stack-lets-in"),
+    Plant(
+        "printf 'auth sufficient pam_succeed_if.so user ingroup nopasswdlogin\\n@include common-auth\\n' "
+        "> /etc/pam.d/lightdm",
+        "service-asks-nothing",
+    ),
     Plant(f"sed -i '{GUARD}s/required/optional/' /etc/pam.d/sshd", "guard-ignored"),
     Plant(f"sed -i '{GUARD}s/required/[success=ok default=ignore]/' /etc/pam.d/sshd", "guard-ignored"),
     Plant("echo '@include nowhere' >> /etc/pam.d/cron", "stack-broken"),

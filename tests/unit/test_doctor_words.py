@@ -15,7 +15,7 @@ PLANTS = sorted((REPOSITORY / "tests" / "box").glob("test_doctor*.py"))
 
 # Words of sshd's in the checks that have the form of a name.
 FOREIGN = {"keyboard-interactive", "gssapi-with-mic", "prohibit-password", "without-password"}
-FOREIGN |= {"systemd-timesyncd", "systemd-detect-virt", "is-active", "is-system-running", "not-found"}
+FOREIGN |= {"su-l", "sudo-i", "systemd-timesyncd", "systemd-detect-virt", "is-active", "is-system-running", "not-found"}
 
 
 def strings(path: Path) -> set[str]:

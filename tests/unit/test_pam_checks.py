@@ -58,3 +58,30 @@ def test_while_it_is_off_a_service_made_so_is_no_fault(tmp_path: Path) -> None:
     assert [
         one.name for one in found(tmp_path / "on", COMMON_AUTH, on=True, kiosk="auth required pam_permit.so\n")
     ] == ["service-asks-nothing"]
+
+
+WHEEL = "auth sufficient pam_wheel.so trust\n"
+TRUSTED = "auth sufficient pam_rhosts.so\n"
+LOCAL = "auth [success=1 default=ignore] pam_localuser.so\n"
+GREETER = "auth sufficient pam_succeed_if.so user ingroup nopasswdlogin\n"
+ASKS = "@include common-auth\n"
+
+
+@pytest.mark.parametrize(
+    ("service", "text", "name"),
+    [
+        ("su", WHEEL + ASKS, "stack-lets-in"),
+        ("web", TRUSTED + ASKS, "stack-lets-in"),
+        ("web", LOCAL + "auth required pam_unix.so\nauth required pam_permit.so\n", "stack-lets-in"),
+        ("sudo", "auth required pam_permit.so\n", "stack-lets-in"),
+        ("kiosk", "auth required pam_permit.so\n", "service-asks-nothing"),
+        ("lightdm", GREETER + ASKS, "service-asks-nothing"),
+    ],
+)
+def test_a_way_on_which_nothing_is_asked_is_a_hole_where_something_should_be(
+    tmp_path: Path, service: str, text: str, name: str
+) -> None:
+    one, *more = found(tmp_path, COMMON_AUTH, on=True, **{service: text})
+    assert one.name == name
+    assert one.severity is (Severity.NOTE if name == "service-asks-nothing" else Severity.ERROR)
+    assert {other.name for other in more} <= {"stack-skips-code"}  # pam_unix.so without our line

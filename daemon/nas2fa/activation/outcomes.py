@@ -78,6 +78,11 @@ def bypass(way: Way) -> Line | None:
     return None
 
 
+def asks(line: Line) -> bool:
+    """Whether a line of the auth phase wants a proof of who is there: a code, or what its module asks for."""
+    return line.ours or any(note == PROVED for _, note in of_auth(line))
+
+
 def opener(lines: Sequence[Line]) -> Line | None:
     """The line by which an auth stack lets in who has proved nothing to any module but ours; None when none does."""
     found = ways(lines, lambda line: [("ignore", "")] if line.ours else of_auth(line))

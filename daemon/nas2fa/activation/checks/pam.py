@@ -21,6 +21,9 @@ _IGNORES = "stack-ignores-code"
 _ALONE = "code-alone-is-enough"
 _UNCHECKED = "password-not-checked"
 _NOTHING = "service-asks-nothing"
+_OPEN = "stack-lets-in"
+_ALWAYS_ASK = ["sshd", "login", "su", "su-l", "sudo", "sudo-i", "polkit-1"]
+_GREETED = "nopasswdlogin"  # the group whose members Debian's graphical logins ask for nothing
 
 
 def every_service_asks(look: Examination) -> Iterator[Finding]:
@@ -38,6 +41,7 @@ def every_service_asks(look: Examination) -> Iterator[Finding]:
             if opener and (name == _ALONE or (name == _NOTHING and opener.file == COMMON)):
                 skips.setdefault((_UNCHECKED, f"{opener.where}: {opener}"), []).append(service)
             elif name and look.on:
+                name = _OPEN if name == _NOTHING and _has_to_ask(service, lines, way) else name
                 skips.setdefault((name, _where(look, service, lines, way)), []).append(service)
     for (name, where), services in skips.items():
         yield _FAULTS[name](where, ", ".join(dict.fromkeys(services)))
@@ -53,6 +57,13 @@ def _fault(way: Way) -> str | None:
     if CODE in asked and PROVED not in way.notes:
         return _ALONE
     return None
+
+
+def _has_to_ask(service: str, lines: Sequence[Line], way: Way) -> bool:
+    """Whether a way that asks for nothing is a hole: the service guards what root may do, or asks on another way."""
+    last = outcomes.bypass(way)
+    asks = service in _ALWAYS_ASK or any(map(outcomes.asks, lines))
+    return asks and not (last and _GREETED in last.arguments)
 
 
 def _where(look: Examination, service: str, lines: Sequence[Line], way: Way) -> str:
@@ -121,7 +132,19 @@ def _nothing(where: str, services: str) -> Finding:
     )
 
 
+def _open(where: str, services: str) -> Finding:
+    return Finding(
+        _OPEN,
+        Severity.ERROR,
+        where,
+        f"On one way through the stack, nothing is asked, neither password nor code, by: {services}.",
+        "Whom this line lets through gets in as anybody; by su and sudo as root.",
+        "Take the line out; or let it end at the password's, by `required` in the place of `sufficient`.",
+    )
+
+
 _FAULTS = {
+    _OPEN: _open,
     _SKIPS: _skips,
     _IGNORES: _ignores,
     _ALONE: _alone,
