@@ -82,6 +82,11 @@ PLANTS = [
         "printf 'Match Address 10.1.0.0/16\\nPasswordAuthentication yes\\n' >> /etc/ssh/sshd_config",
         f"sshd-match-changes {STALE}",
     ),
+    Plant("printf 'Match LocalPort 2222\\nMaxAuthTries 3\\n' > /etc/ssh/sshd_config.d/zz.conf", STALE),
+    Plant(
+        "printf 'Match LocalPort 2222\\nKbdInteractiveAuthentication no\\n' > /etc/ssh/sshd_config.d/zz.conf",
+        f"sshd-match-changes {STALE}",
+    ),
     Plant("sed -i '/nas2fa BEGIN/,/nas2fa END/d' /etc/pam.d/sshd", "sshd-block-missing"),
     Plant("sed -i '/pam_nas2fa.so guard/d' /etc/pam.d/sshd", "sshd-keys-skip-code"),
     Plant("echo AuthenticationMethods publickey > /etc/ssh/sshd_config.d/zz.conf", f"sshd-methods-without-pam {STALE}"),
@@ -411,6 +416,7 @@ def test_people_read_what_why_and_fix_in_lines_of_their_terminal(healthy: Box) -
 
 
 def test_while_it_is_off_only_what_would_be_in_the_way_is_found(plain_box: Box) -> None:
+    plain_box.run("printf 'Match LocalPort 2222\\nMaxAuthTries 3\\n' >> /etc/ssh/sshd_config")
     found = check(plain_box)
     assert {finding["severity"] for finding in found} == {"note"}
     assert "is off for this box" in plain_box.run("nas2fa system check").stdout

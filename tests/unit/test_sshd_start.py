@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from nas2fa.activation import sshd
+from nas2fa.activation.checks import sshd_files
+from nas2fa.activation.examination import Examination
 from nas2fa.activation.sshd_start import Start, started
 from nas2fa.activation.system import Ran, System
 
@@ -71,3 +73,22 @@ def test_the_options_come_before_all_files_and_another_file_in_the_place_of_sshd
     start = Start(("-f", "/x", "-o", "UsePAM=no"))
     found = [(one.keyword, one.value, one.where) for one in sshd.settings(System(str(tmp_path)), start=start)]
     assert found == [("usepam", "no", sshd.COMMAND_LINE), ("usepam", "yes", "/x:1"), ("port", "2222", "/x:2")]
+
+
+@dataclass(frozen=True, slots=True)
+class Sshd(System):
+    """A box whose sshd says nothing of its configuration, and takes or refuses it."""
+
+    takes: bool = True
+
+    def run(self, command: Sequence[str], stdin: str = "") -> Ran:
+        return Ran(0, "", "") if command[1] == "-t" and self.takes else Ran(255, "", "line 1: no lport")
+
+
+def test_only_what_would_not_start_is_called_refused(tmp_path: Path) -> None:
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    (tmp_path / "usr/sbin/sshd").touch()
+    (found,) = sshd_files.configuration_is_read(Examination(Sshd(str(tmp_path), takes=False), None))
+    assert found.name == "sshd-refuses-config"
+    with pytest.raises(sshd.SshdError, match="no lport"):  # of which the doctor says that it broke off
+        list(sshd_files.configuration_is_read(Examination(Sshd(str(tmp_path)), None)))

@@ -6,12 +6,12 @@ import fnmatch
 import glob
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from nas2fa.activation.sshd_start import Start, started
-from nas2fa.activation.system import System
+from nas2fa.activation.system import Ran, System
 
 CONFIG = "/etc/ssh/sshd_config"
 PROGRAM = "/usr/sbin/sshd"
@@ -29,6 +29,9 @@ ALIASES = {  # older names that mean the same, in lower case
 _WHILE_STOPPED = (
     "unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/sshd && exec "$@"', "sh",
 )  # fmt: skip
+# A login that no Match block fits: a criterion that has no word here fits nothing. But without this one word, sshd says
+# nothing at all where there is a `Match LocalPort`.
+_NOBODYS = "lport=1"
 _STOPPED = "Missing privilege separation directory"
 
 
@@ -67,23 +70,22 @@ def effective(
     address: str | None = None,
     options: Mapping[str, str] = NOTHING,
     start: Start | None = None,
+    port: str = "22",
 ) -> Mapping[str, list[str]]:
     """The values in force, all those of one keyword in a list; for one login when `user` or `address` is given.
 
     Keywords are in lower case. Match blocks count only for a login. `options` win over all files, as if they stood
-    first, but not over Match blocks. `start`: as started() has it, asked anew when it is None. Raises SshdError,
-    StoppedError.
+    first, but not over Match blocks. `port`: of this box, to which the login comes.
+    `start`: as started() has it, asked anew when it is None. Raises SshdError, StoppedError.
     """
     start = start or started(system)
-    command = ["sshd", "-T", *start.words, *(f"-o{keyword}={value}" for keyword, value in options.items())]
-    if user is not None or address is not None:
+    command = ["sshd", "-T", *start.words, *(f"-o{keyword}={value}" for keyword, value in options.items()), "-C"]
+    if user is None and address is None:
+        command.append(_NOBODYS)
+    else:
         place = address or "192.0.2.1"  # TEST-NET-1: an address from elsewhere, where a Match block asks for one
-        command += ["-C", f"user={user or 'nobody'},host={place},addr={place},laddr=127.0.0.1,lport=22,rdomain="]
-    ran = system.run(command)
-    if ran.status != 0 and _STOPPED in ran.err:
-        ran = system.run([*_WHILE_STOPPED, *command])
-        if ran.err.startswith(("unshare:", "mount:")):  # the cage of the daily check
-            raise StoppedError("sshd does not run")
+        command.append(f"user={user or 'nobody'},host={place},addr={place},laddr=127.0.0.1,lport={port},rdomain=")
+    ran = _run(system, command)
     if ran.status != 0:
         raise SshdError(ran.err.strip() or f"sshd -T ended with status {ran.status}")
     values: dict[str, list[str]] = {}
@@ -91,6 +93,21 @@ def effective(
         keyword, _, value = line.partition(" ")
         values.setdefault(keyword.lower(), []).append(value)
     return values
+
+
+def refused(system: System, start: Start) -> str | None:
+    """What sshd has against its configuration, at which it would not start; None: nothing. Raises StoppedError."""
+    ran = _run(system, ["sshd", "-t", *start.words])
+    return None if ran.status == 0 else ran.err.strip() or f"sshd -t ended with status {ran.status}"
+
+
+def _run(system: System, command: Sequence[str]) -> Ran:
+    ran = system.run(command)
+    if ran.status != 0 and _STOPPED in ran.err:
+        ran = system.run([*_WHILE_STOPPED, *command])
+        if ran.err.startswith(("unshare:", "mount:")):  # the cage of the daily check
+            raise StoppedError("sshd does not run")
+    return ran
 
 
 def winner(

@@ -199,8 +199,12 @@ def _known(
         seen = [(login.user, login.network.partition("/")[0]) for login in key_logins(look.system)[:USERS_MAX]]
     except JournalError:
         seen = []
+    ports = values_of(look).get("port", ["22"])
+    by_port = any("localport" in (one.match or "").lower() for one in look.sshd_settings)
     for name, place in dict.fromkeys([(name, place) for name in names for place in PLACES] + seen):
-        yield f"{name} from {place}", sshd.effective(look.system, name, place, options, look.sshd_start)
+        for port in ports if by_port else ports[:1]:
+            label = f"{name} from {place}" + (f" at port {port}" if by_port else "")
+            yield label, sshd.effective(look.system, name, place, options, look.sshd_start, port)
 
 
 def _hit(look: Examination, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

@@ -23,12 +23,15 @@ def configuration_is_read(look: Examination) -> Iterator[Finding]:
         what = "sshd does not run, and cannot be asked from here what its configuration means."
         why, fix = "Nothing was found out about ssh.", "By hand it can be asked all the same: nas2fa system check"
         yield Finding("sshd-not-running", Severity.NOTE, config(look), what, why, fix)
-    except SshdError as error:
+    except SshdError:
+        refused = sshd.refused(look.system, look.sshd_start)
+        if refused is None:
+            raise  # it would start, but does not tell what it would do: nothing else is found out about it
         yield Finding(
             "sshd-refuses-config",
             Severity.ERROR,
             config(look),
-            f"sshd refuses its configuration: {error}",
+            f"sshd refuses its configuration: {refused}",
             "At its next restart, nobody gets in by ssh.",
             f"Correct the line that it names, {RELOAD}",
         )
