@@ -160,6 +160,11 @@ PLANTS = [
         "> /etc/pam.d/web",
         "stack-skips-code",
     ),
+    Plant(
+        "printf 'auth required pam_unix.so\\nauth requisite pam_nas2fa.so\\naccount required pam_unix.so\\n' "
+        "> /etc/pam.d/web",
+        "",
+    ),
     Plant("printf 'bogus optional x\\nauth required pam_unix.so\\n' > /etc/pam.d/web", "stack-broken stack-skips-code"),
     Plant(f"sed -i '{GUARD}s/guard/gaurd/' /etc/pam.d/sshd", "stack-broken sshd-keys-skip-code"),
     Plant("pam-auth-update --disable nas2fa", "profile-off stack-skips-code", "pam-auth-update --enable nas2fa"),

@@ -85,3 +85,20 @@ def test_a_way_on_which_nothing_is_asked_is_a_hole_where_something_should_be(
     assert one.name == name
     assert one.severity is (Severity.NOTE if name == "service-asks-nothing" else Severity.ERROR)
     assert {other.name for other in more} <= {"stack-skips-code"}  # pam_unix.so without our line
+
+
+@pytest.mark.parametrize(
+    ("password", "name"),
+    [
+        ("auth required pam_unix.so\n", None),
+        ("auth requisite pam_sss.so forward_pass\n", None),
+        ("auth [success=ok new_authtok_reqd=ok ignore=ignore default=die] pam_krb5.so\n", None),
+        ("auth required pam_sss.so ignore_unknown_user\n", "code-alone-is-enough"),
+        ("auth required pam_other.so\n", "code-alone-is-enough"),
+        ("auth optional pam_unix.so\n", "code-alone-is-enough"),
+    ],
+)
+def test_a_password_that_has_to_be_right_before_our_line(tmp_path: Path, password: str, name: str | None) -> None:
+    """As the doctor itself advises for a service that does not take in common-auth."""
+    names = [one.name for one in found(tmp_path, COMMON_AUTH, on=True, web=password + "auth requisite pam_nas2fa.so\n")]
+    assert names == [name] * (name is not None)

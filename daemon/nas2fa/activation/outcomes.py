@@ -29,6 +29,8 @@ _NEUTRAL = frozenset({
     "pam_time.so", "pam_tmpdir.so", "pam_tty_audit.so", "pam_umask.so", "pam_usertype.so", "pam_warn.so",
     "pam_wheel.so", "pam_xauth.so",
 })  # fmt: skip
+# Modules that never ask to be passed over, but for an argument like `ignore_unknown_user`: their yes is needed.
+_OUTRIGHT = ("pam_unix.so", "pam_sss.so", "pam_krb5.so", "pam_ldap.so")
 _FAILS = tuple(result for result in RESULTS if result not in (*ADMITS, "ignore", "incomplete"))
 _ANYTHING = tuple(result for result in RESULTS if result != "incomplete")
 
@@ -46,7 +48,9 @@ def of_auth(line: Line) -> list[Outcome]:
             return [("auth_err", "")]
         case module if module in _NEUTRAL:
             return [(result, "") for result in _distinct(line, _ANYTHING)]
-    return [(result, PROVED if result in ADMITS else "") for result in _distinct(line, _ANYTHING)]
+    aside = line.module not in _OUTRIGHT or any(word.startswith("ignore") for word in line.arguments)
+    results = [result for result in _ANYTHING if aside or result != "ignore"]
+    return [(result, PROVED if result in ADMITS else "") for result in _distinct(line, results)]
 
 
 def of_account(line: Line) -> list[Outcome]:
