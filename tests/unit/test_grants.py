@@ -19,8 +19,24 @@ from nas2fa.login.source import source_of
 from nas2fa.network import Own, place_of
 from nas2fa.rules import Rule
 from nas2fa.store import statecodec
-from nas2fa.store.records import Authenticator, Exemption, Instant, Secret
-from worlds import CONSOLE, NOON, PHONE, SSH, UID, USER, MemoryWorld, code, enrolled, later, play, wrong
+from nas2fa.store.records import Exemption, Instant
+from worlds import (
+    CONSOLE,
+    NOON,
+    SSH,
+    UID,
+    USER,
+    MemoryWorld,
+    code,
+    end_by_lock,
+    end_by_phone,
+    end_by_recovery_codes,
+    end_by_reset,
+    enrolled,
+    later,
+    play,
+    wrong,
+)
 
 SMB = Hello("account", "samba", UID, USER, rhost="192.0.2.7", tty="samba")
 SHARE = replace(SMB, service="nas2fa-share", tty="admin$data")
@@ -151,30 +167,12 @@ def test_another_code_prolongs_and_never_cuts_short() -> None:
     assert len(world.state(UID).grants) == 1
 
 
-def end_by_lock(world: MemoryWorld) -> None:
-    for _ in range(3):
-        play(world, replace(SSH, rhost="198.51.100.1"), wrong())
-
-
-def end_by_reset(world: MemoryWorld) -> None:
-    world.forget(UID)
-
-
 def end_by_revocation(world: MemoryWorld) -> None:
     world.put(UID, grants.revoked(world.state(UID)))
 
 
 def end_by_its_own_revocation(world: MemoryWorld) -> None:
     world.put(UID, grants.revoked(world.state(UID), "192.0.2.7"))
-
-
-def end_by_phone(world: MemoryWorld) -> None:
-    other = Authenticator(Secret(b"another secret 12345"))
-    world.credentials[UID] = replace(world.credentials[UID], authenticators=(PHONE, other))
-
-
-def end_by_recovery_codes(world: MemoryWorld) -> None:
-    world.credentials[UID] = replace(world.credentials[UID], recovery=recovery.new_set()[0])
 
 
 @pytest.mark.parametrize(

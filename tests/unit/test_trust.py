@@ -7,12 +7,27 @@ from ipaddress import ip_network
 
 import pytest
 from nas2fa.errors import Reason
-from nas2fa.factors import recovery
 from nas2fa.network import Own
 from nas2fa.rules import Rule
 from nas2fa.store import statecodec
-from nas2fa.store.records import Authenticator, Exemption, Secret
-from worlds import CONSOLE, NOON, PHONE, SSH, UID, USER, MemoryWorld, code, enrolled, later, play, wrong
+from nas2fa.store.records import Exemption
+from worlds import (
+    CONSOLE,
+    NOON,
+    SSH,
+    UID,
+    USER,
+    MemoryWorld,
+    code,
+    end_by_lock,
+    end_by_phone,
+    end_by_recovery_codes,
+    end_by_reset,
+    enrolled,
+    later,
+    play,
+    wrong,
+)
 
 AGAIN = Rule("code", service=frozenset({"sshd", "dovecot"}), again_after=3600, number=1)
 SOON = later(100)
@@ -76,30 +91,12 @@ def test_not_for_longer_than_the_rule_says_now() -> None:
     assert asked(ruled(world=world))
 
 
-def end_by_lock(world: MemoryWorld) -> None:
-    for _ in range(3):
-        play(world, replace(SSH, rhost="198.51.100.1"), wrong())
-
-
-def end_by_reset(world: MemoryWorld) -> None:
-    world.forget(UID)
-
-
 def end_by_password(world: MemoryWorld) -> None:
     world.password = "$y$j9T$salt2"
 
 
 def end_by_no_password(world: MemoryWorld) -> None:
     world.password = ""
-
-
-def end_by_phone(world: MemoryWorld) -> None:
-    other = Authenticator(Secret(b"another secret 12345"))
-    world.credentials[UID] = replace(world.credentials[UID], authenticators=(PHONE, other))
-
-
-def end_by_recovery_codes(world: MemoryWorld) -> None:
-    world.credentials[UID] = replace(world.credentials[UID], recovery=recovery.new_set()[0])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 from box_network import OWN
 from nas2fa.clock.floor import floor_step
 from nas2fa.errors import Reason, StoreError
-from nas2fa.factors import totp
+from nas2fa.factors import recovery, totp
 from nas2fa.login.attempt import Attempt, Rules, Verdict
 from nas2fa.login.conversation import converse
 from nas2fa.login.lockout import Limits
@@ -178,3 +178,25 @@ def play(
         played.verdict = end.value
     assert not script, f"not asked for: {len(script)} answers"
     return played
+
+
+# --- what ends what a good code has opened, as a trust or a grant
+
+
+def end_by_lock(world: MemoryWorld) -> None:
+    """Wrong codes from elsewhere."""
+    for _ in range(3):
+        play(world, replace(SSH, rhost="198.51.100.1"), wrong())
+
+
+def end_by_reset(world: MemoryWorld) -> None:
+    world.forget(UID)
+
+
+def end_by_phone(world: MemoryWorld) -> None:
+    other = Authenticator(Secret(b"another secret 12345"))
+    world.credentials[UID] = replace(world.credentials[UID], authenticators=(PHONE, other))
+
+
+def end_by_recovery_codes(world: MemoryWorld) -> None:
+    world.credentials[UID] = replace(world.credentials[UID], recovery=recovery.new_set()[0])
