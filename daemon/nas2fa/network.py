@@ -19,6 +19,7 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 # Files of /proc/PID/net that are read: local addresses and default routes of IPv4, then of IPv6.
+PREFIX_MIN: Final = {4: 8, 6: 16}  # bits; a wider network is next to everywhere
 TABLES: Final = {4: ("fib_trie", "route"), 6: ("if_inet6", "ipv6_route")}
 
 _LEAF = re.compile(r"\s*\|-- ([0-9.]+)", re.ASCII)

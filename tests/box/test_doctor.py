@@ -21,8 +21,8 @@ FOLDERS = (
 )  # fmt: skip
 FILES = ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow")
 GONE = (
-    "/etc/exports /etc/samba /etc/rsyncd.conf /etc/proftpd /etc/vsftpd.conf /etc/openmediavault /usr/bin/midclt "
-    "/usr/sbin/smbd /usr/sbin/systemd-detect-virt /boot/grub /usr/lib/arm-linux-gnueabihf"
+    "/etc/exports /etc/exports.d /etc/samba /etc/rsyncd.conf /etc/proftpd /etc/vsftpd.conf /etc/openmediavault "
+    "/usr/bin/midclt /usr/sbin/smbd /usr/sbin/systemd-detect-virt /boot/grub /usr/lib/arm-linux-gnueabihf"
 )  # what only plants bring
 
 DROP_IN = "/etc/ssh/sshd_config.d/00-nas2fa.conf"
@@ -39,6 +39,7 @@ CODE_AFTER_KEYS = """sed -i 's/"ssh_keys": "guard"/"ssh_keys": "code"/' /var/lib
 STALE = "sshd-not-reloaded"  # so is each change in sshd's files
 SSHD_OPTS = """sed -i 's/^SSHD_OPTS=.*/SSHD_OPTS="{}"/' /etc/default/ssh"""
 RESTART = "systemctl reset-failed ssh; systemctl restart ssh"  # systemd gives up at the sixth within ten seconds
+GETTY = "/etc/systemd/system/getty@tty1.service.d"
 UNIT = "/etc/systemd/system/ssh.service.d"
 HAND = "common-auth-by-hand"  # so is each change in the part that pam-auth-update writes
 
@@ -222,13 +223,21 @@ PLANTS = [
     Plant("chmod 666 /run/nas2fa/login.sock", "file-not-roots", "chmod 600 /run/nas2fa/login.sock"),
     Plant("chmod 666 /run/nas2fa/smb.sock", "file-not-roots", "chmod 600 /run/nas2fa/smb.sock"),
     Plant("echo '/var 10.0.0.0/8(ro)' > /etc/exports", "secrets-in-a-share"),
-    Plant("mkdir /etc/samba; printf '[all]\\npath = /\\n' > /etc/samba/smb.conf", "secrets-in-a-share"),
+    Plant(
+        "mkdir /etc/exports.d; echo '/var/lib 10.0.0.0/8(ro)' > /etc/exports.d/x.exports; echo / > /etc/exports.d/x",
+        "secrets-in-a-share",
+    ),
     Plant("printf '[etc]\\n  path = /etc/\\n' > /etc/rsyncd.conf", "secrets-in-a-share"),
     Plant("touch /etc/pam.d/sshd.dpkg-dist", "conffile-waits"),
     # Other programs
     Plant("mkdir /etc/proftpd; echo 'ServerName nas' > /etc/proftpd/proftpd.conf", "proftpd-overrules-pam"),
     Plant(
         "mkdir /etc/proftpd; echo 'AuthOrder mod_auth_pam.c mod_auth_unix.c' > /etc/proftpd/proftpd.conf",
+        "proftpd-overrules-pam",
+    ),
+    Plant(
+        "mkdir /etc/proftpd; cd /etc/proftpd; echo 'AuthOrder mod_auth_pam.c* mod_auth_unix.c' > proftpd.conf; "
+        "mkdir conf.d; printf '<Global>\\n  AuthPAM off\\n</Global>\\n' > conf.d/x.conf",
         "proftpd-overrules-pam",
     ),
     Plant(
@@ -246,8 +255,24 @@ PLANTS = [
         'printf \'[[rule]]\\naction = "code"\\nservice = ["sudo"]\\nagain_after = 60\\n\' >> /etc/nas2fa/nas2fa.toml',
         "rule-needs-address",
     ),
+    Plant(
+        'printf \'[[rule]]\\naction = "skip"\\nfirst = "password"\\n\' >> /etc/nas2fa/nas2fa.toml',
+        "rule-skips-too-much",
+    ),
+    Plant(
+        'printf \'[[rule]]\\naction = "skip"\\nservice = ["sshd"]\\nnetwork = ["0.0.0.0/1", "128.0.0.0/1"]\\n\' '
+        ">> /etc/nas2fa/nas2fa.toml",
+        "rule-skips-too-much",
+    ),
     Plant("mkdir /etc/samba; touch /usr/sbin/smbd /etc/samba/smb.conf", "samba-not-covered"),
     Plant("echo 'bob ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/bob", "sudo-asks-nothing"),
+    Plant("echo 'Defaults:bob !authenticate' > /etc/sudoers.d/bob", "sudo-asks-nothing"),
+    Plant(
+        f"mkdir -p {GETTY}; cd {GETTY}; "
+        "printf '[Service]\\nExecStart=\\nExecStart=-/sbin/agetty --autologin bob %%I\\n' > x.conf",
+        "console-asks-nothing",
+        f"rm -r {GETTY}",
+    ),
     Plant("touch /usr/bin/midclt", "box-not-fit"),
     Plant("mkdir /etc/openmediavault; touch /etc/openmediavault/config.xml", "box-is-openmediavault"),
     Plant(f"{EXEMPT} $(date -d '+3 days' +%F); {MADE_LONG_AGO}", "exemption-ends-soon"),
@@ -346,6 +371,19 @@ def test_another_pam_service_of_sshd_is_found(healthy: Box, suite: str) -> None:
             assert names(check(healthy)) - USUAL == set(expected[suite].split())
         finally:
             undo(healthy, Plant("", ""))
+
+
+def test_what_decides_who_is_asked_is_roots(healthy: Box) -> None:
+    program = "/usr/lib/python3/dist-packages/nas2fa/activation/walk.py"
+    open_to_all = [COMMON, "/etc/pam.d/sshd", DROP_IN, "/usr/libexec/nas2fa/switch-back", program]
+    folders = ["/etc/pam.d", "/etc/ssh/sshd_config.d", "/usr/libexec/nas2fa"]
+    healthy.run(f"chmod 666 {' '.join(open_to_all)}; chmod 777 {' '.join(folders)}; chown bob /etc/ssh/sshd_config")
+    found = [one for one in check(healthy) if one["name"] == "file-not-roots"]
+    assert {one["where"] for one in found} == {*open_to_all, *folders, "/etc/ssh/sshd_config"}
+    for one in found:
+        healthy.run(one["fix"])
+    assert "file-not-roots" not in names(check(healthy))
+    undo(healthy, Plant("", ""))
 
 
 def test_it_ends_as_a_plugin_of_nagios_does(healthy: Box) -> None:

@@ -58,6 +58,11 @@ PLANTS = [
     Plant(globally("include = /etc/samba/%h.conf"), "", "note"),
     Plant(globally("map to guest = Bad Password"), "samba-guest-instead", "warning"),
     Plant(globally("map to guest = never"), "", "note"),
+    Plant(share(path="/"), "secrets-in-a-share"),
+    Plant(
+        f"printf '[etc]\\nDirectory = /etc\\n' > /etc/samba/more.conf; {globally('include = /etc/samba/more.conf')}",
+        "secrets-in-a-share",
+    ),
     # The stack
     Plant(f"{ORIGINAL} {STACK}", "samba-line-missing"),
     Plant(f"sed -i '{OURS}s/$/ guard/' {STACK}", "samba-line-missing"),

@@ -8,11 +8,10 @@ from typing import Any, Final
 
 from nas2fa.errors import Reason, RequestError
 from nas2fa.login.policy import SIGN_IN
-from nas2fa.network import Network, Own, network_of
+from nas2fa.network import PREFIX_MIN, Network, Own, network_of
 from nas2fa.rules import ANY_KEY, FINGERPRINT, LOCAL, canonical
 from nas2fa.store.records import Exemption, Instant
 
-PREFIX_MIN: Final = {4: 8, 6: 16}  # bits; a wider network is next to everywhere
 DAYS_MAX: Final = 5 * 366  # an exemption is looked at again
 OVER_KEPT: Final = 30 * 86400  # seconds for which one that is over is still listed
 

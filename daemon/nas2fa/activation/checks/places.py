@@ -8,9 +8,11 @@ import stat
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from nas2fa.activation import samba
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.places import TOP
+from nas2fa.activation.samba import SambaError
 
 # Folder: the bits that must not be set on it, and on what is in it.
 MODES = {
@@ -20,14 +22,21 @@ MODES = {
     "/run/nas2fa": (0o022, 0),  # two of its sockets are for everybody
     "/run/nas2fa/state": (0o077, 0o077),
     TOP: (0o077, 0o022),
+    # What decides who is asked, and the programs that ask
+    "/etc/pam.d": (0o022, 0o022),
+    "/etc/ssh": (0o022, 0o022),
+    "/etc/ssh/sshd_config.d": (0o022, 0o022),
+    "/usr/libexec/nas2fa": (0o022, 0o022),
 }
+PROGRAM = "/usr/lib/python3/dist-packages/nas2fa"
 SECRET = ("/var/lib/nas2fa", "/etc/nas2fa")
 LEFT = re.compile(r"\.(dpkg-new|dpkg-dist|ucf-dist)$")
 _ROOTS_SOCKETS = ("/run/nas2fa/login.sock", "/run/nas2fa/smb.sock")
+_EXPORTS = "/etc/exports.d"  # its files *.exports count as well
+_EXPORT = re.compile(r'^\s*("[^"]+"|/\S*)')
 _SHARES = {
-    "/etc/samba/smb.conf": re.compile(r"^\s*(?:path|directory)\s*=\s*(\S.*?)\s*$", re.IGNORECASE),
     "/etc/rsyncd.conf": re.compile(r"^\s*path\s*=\s*(\S.*?)\s*$", re.IGNORECASE),
-    "/etc/exports": re.compile(r'^\s*("[^"]+"|/\S*)'),
+    "/etc/exports": _EXPORT,
     "/etc/proftpd/proftpd.conf": re.compile(r"^\s*(?:DefaultRoot|<Anonymous)\s+(/[^\s>]*)", re.IGNORECASE),
     "/etc/vsftpd.conf": re.compile(r"^(?:local_root|anon_root)=(/\S*)"),
 }
@@ -36,14 +45,17 @@ _SHARES = {
 def files_are_roots(look: Examination) -> Iterator[Finding]:
     """Owner and mode of every folder of ours and of what is in it."""
     for folder, (own, inner) in MODES.items():
-        yield from _permission(look, folder, own, 0o755)
+        yield from _permission(look, folder, own)
         for name in look.system.names(folder):
             path = f"{folder}/{name}"
             if path not in MODES:
-                yield from _permission(look, path, inner | (0o077 if path in _ROOTS_SOCKETS else 0), 0o644)
+                yield from _permission(look, path, inner | (0o077 if path in _ROOTS_SOCKETS else 0))
+    top = look.system.path(PROGRAM)
+    for found in (top, *top.rglob("*")):
+        yield from _permission(look, str(found).removeprefix(look.system.root), 0o022)
 
 
-def _permission(look: Examination, path: str, forbidden: int, usual: int) -> Iterator[Finding]:
+def _permission(look: Examination, path: str, forbidden: int) -> Iterator[Finding]:
     try:
         state = os.lstat(look.system.path(path))
     except FileNotFoundError:
@@ -57,26 +69,45 @@ def _permission(look: Examination, path: str, forbidden: int, usual: int) -> Ite
             path,
             f"{path} belongs to uid {state.st_uid} and has the mode {stat.filemode(state.st_mode)}.",
             "Others than root can read secrets there, or change who is asked for a code.",
-            f"chown root:root {path} && chmod {usual & ~forbidden:o} {path}",
+            f"chown root:root {path} && chmod {stat.S_IMODE(state.st_mode) & ~(forbidden | 0o022):o} {path}",
         )
 
 
 def files_are_in_no_share(look: Examination) -> Iterator[Finding]:
     """A share of /, /var or /etc gives the secrets away, and lets them be put back as they were."""
-    for file, pattern in _SHARES.items():
+    for where, shared in (*_of_files(look), *_of_samba(look)):
+        inside = [path for path in SECRET if PurePosixPath(path).is_relative_to(shared)]
+        if inside:
+            yield Finding(
+                "secrets-in-a-share",
+                Severity.ERROR,
+                where,
+                f"{shared} is shared, and {' and '.join(inside)} lie in there.",
+                "Whoever reads them can make every user's codes; whoever writes them switches the second step off.",
+                f"Share a folder that holds nothing of the system: change {where}.",
+            )
+
+
+def _of_files(look: Examination) -> Iterator[tuple[str, PurePosixPath]]:
+    """Each folder that a line of these files shares, with its place."""
+    more = [f"{_EXPORTS}/{name}" for name in look.system.names(_EXPORTS) if name.endswith(".exports")]
+    for file, pattern in (*_SHARES.items(), *((name, _EXPORT) for name in more)):
         for number, line in enumerate((look.system.read(file) or "").splitlines(), start=1):
-            match = pattern.match(line)
-            shared = PurePosixPath(match[1].strip('"')) if match else None
-            inside = [path for path in SECRET if shared and PurePosixPath(path).is_relative_to(shared)]
-            if inside:
-                yield Finding(
-                    "secrets-in-a-share",
-                    Severity.ERROR,
-                    f"{file}:{number}",
-                    f"{shared} is shared, and {' and '.join(inside)} lie in there.",
-                    "Whoever reads them can make every user's codes; whoever writes them switches the second step off.",
-                    f"Share a folder that holds nothing of the system: change line {number} of {file}.",
-                )
+            if match := pattern.match(line):
+                yield f"{file}:{number}", PurePosixPath(match[1].strip('"'))
+
+
+def _of_samba(look: Examination) -> Iterator[tuple[str, PurePosixPath]]:
+    """The same of Samba, as testparm tells it: with what smb.conf includes, by whichever of its names for a path."""
+    try:
+        found = look.samba if samba.installed(look.system) else None
+    except SambaError:
+        return  # nothing is shared then
+    if found is None:
+        return
+    for share in found.shares:
+        if path := found.of(share, "path"):
+            yield f"the share {share} of Samba", PurePosixPath(path)
 
 
 def upgrades_left_nothing_beside(look: Examination) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.places import CONFIG
 from nas2fa.activation.rules import rules
+from nas2fa.network import PREFIX_MIN
 from nas2fa.rules import LOCAL, Rule, canonical
 
 _NO_SUCH_NAME = 2  # exit status of getent(1)
@@ -17,8 +18,9 @@ _NO_SUCH_NAME = 2  # exit status of getent(1)
 def rules_skip_narrowly(look: Examination) -> Iterator[Finding]:
     """A rule that skips the code for everybody from everywhere switches the second step off."""
     for rule in rules(look.system):
-        narrow = rule.user or rule.group or rule.first or rule.origin == "local"
-        everywhere = not rule.network or any(network.prefixlen == 0 for network in rule.network)
+        narrow = rule.user or rule.group or rule.first == "key" or rule.origin == "local"
+        wide = [network for network in rule.network if network.prefixlen < PREFIX_MIN[network.version]]
+        everywhere = not rule.network or wide
         if rule.action == "skip" and everywhere and not narrow:
             services = ", ".join(sorted(rule.service)) or "every service"
             yield Finding(

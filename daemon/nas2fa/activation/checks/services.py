@@ -21,34 +21,40 @@ _TRUST = (
     f">>{CONFIG} && systemctl reload nas2fad"
 )
 _AUTH_ORDER = re.compile(r"^\s*AuthOrder\s+(.*?)\s*$", re.IGNORECASE)
+_AUTH_PAM_OFF = re.compile(r"^\s*AuthPAM\s+(?:off|no|false|0)\b", re.IGNORECASE)
+_UNASKED = re.compile(r"[^#]*NOPASSWD|\s*Defaults\b[^#]*!\s*authenticate\b")
+_AUTOLOGIN = re.compile(r"\s*ExecStart\s*=.*agetty.*\s(?:--autologin|-a)[\s=]")
+_UNITS = ("/etc/systemd/system", "/run/systemd/system")
 
 
 def proftpd_heeds_pam(look: Examination) -> Iterator[Finding]:
     """By default ProFTPD asks /etc/shadow itself when PAM has refused: the password alone is enough."""
     if look.system.read(PROFTPD) is None or not look.on:
         return
-    orders = list(_auth_orders(look))
+    orders = [(where, match[1].lower().split()) for where, match in _proftpd_lines(look, _AUTH_ORDER)]
     bad = [where for where, order in orders if order[:1] != ["mod_auth_pam.c*"] or len(order) < 2]
-    if orders and not bad:
+    off = [where for where, _ in _proftpd_lines(look, _AUTH_PAM_OFF)]
+    if orders and not bad and not off:
         return
     yield Finding(
         "proftpd-overrules-pam",
         Severity.ERROR,
-        bad[0] if bad else PROFTPD,
-        "ProFTPD does not heed what PAM says: AuthOrder must begin with `mod_auth_pam.c*`, with the star.",
-        "When PAM has refused a wrong code, ProFTPD asks /etc/shadow itself, and lets in with the password alone.",
-        f"In {PROFTPD}: `AuthOrder mod_auth_pam.c* mod_auth_unix.c`, then: systemctl reload proftpd",
+        (off or bad or [PROFTPD])[0],
+        "ProFTPD does not ask PAM (AuthPAM off)."
+        if off
+        else "ProFTPD does not heed what PAM says: AuthOrder must begin with `mod_auth_pam.c*`, with the star.",
+        "ProFTPD asks /etc/shadow itself, also when PAM has refused a wrong code: the password alone is enough.",
+        f"In {PROFTPD}: `AuthPAM on` and `AuthOrder mod_auth_pam.c* mod_auth_unix.c`, then: systemctl reload proftpd",
     )
 
 
-def _auth_orders(look: Examination) -> Iterator[tuple[str, list[str]]]:
-    """Each AuthOrder with its place: of the file itself, and of the folder that Debian's file includes."""
+def _proftpd_lines(look: Examination, directive: re.Pattern[str]) -> Iterator[tuple[str, re.Match[str]]]:
+    """Each such line with its place: of the file itself, and of the folder that Debian's file includes."""
     folder = f"{PROFTPD.rpartition('/')[0]}/conf.d"
     for name in (PROFTPD, *(f"{folder}/{each}" for each in look.system.names(folder))):
         for number, line in enumerate((look.system.read(name) or "").splitlines(), 1):
-            match = _AUTH_ORDER.match(line)
-            if match:
-                yield f"{name}:{number}", match[1].lower().split()
+            if match := directive.match(line):
+                yield f"{name}:{number}", match
 
 
 def repeated_logins_are_trusted(look: Examination) -> Iterator[Finding]:
@@ -94,11 +100,11 @@ def _listening(look: Examination) -> Iterator[tuple[int, re.Match[str]]]:
 
 
 def sudo_asks(look: Examination) -> Iterator[Finding]:
-    """NOPASSWD asks neither password nor code."""
+    """NOPASSWD and `!authenticate` ask neither password nor code."""
     files = ["/etc/sudoers", *(f"/etc/sudoers.d/{name}" for name in look.system.names("/etc/sudoers.d"))]
     for file in files:
         for number, line in enumerate((look.system.read(file) or "").splitlines(), start=1):
-            if "NOPASSWD" in line.partition("#")[0]:
+            if _UNASKED.match(line):
                 yield Finding(
                     "sudo-asks-nothing",
                     Severity.NOTE,
@@ -107,6 +113,27 @@ def sudo_asks(look: Examination) -> Iterator[Finding]:
                     "Who is logged in as one of these becomes root without password or code.",
                     f"If no program needs it: visudo -f {file}",
                 )
+
+
+def consoles_ask(look: Examination) -> Iterator[Finding]:
+    """Agetty can log somebody in who only sits down there."""
+    for folder in _UNITS:
+        for unit in [name for name in look.system.names(folder) if "getty" in name]:
+            inside = [f"{folder}/{unit}/{name}" for name in look.system.names(f"{folder}/{unit}")]
+            for file in inside or [f"{folder}/{unit}"]:
+                if any(map(_AUTOLOGIN.match, _lines(look, file))):
+                    yield Finding(
+                        "console-asks-nothing",
+                        Severity.NOTE,
+                        file,
+                        f"A console logs somebody in by itself (agetty --autologin): {unit.removesuffix('.d')}.",
+                        "Whoever comes to it, by screen or serial line, is in without password and code.",
+                        f"If that is not meant: rm {file} && systemctl daemon-reload",
+                    )
+
+
+def _lines(look: Examination, file: str) -> list[str]:
+    return (look.system.read(file) or "").splitlines() if look.system.path(file).is_file() else []
 
 
 def the_system_is_known(look: Examination) -> Iterator[Finding]:
@@ -135,5 +162,6 @@ CHECKS = (
     proftpd_heeds_pam,
     repeated_logins_are_trusted,
     sudo_asks,
+    consoles_ask,
     the_system_is_known,
 )
