@@ -91,6 +91,9 @@ class Event(Enum):
         LOG_NOTICE,
         "file shares closed for {user} from {source} by uid {by}: {reason}",
     )
+    SESSIONS_ENDED = Kind(
+        "0cb88792572ac0f9e5391207efa8a22f", LOG_NOTICE, "open sessions of {user} from {source} ended: {reason}"
+    )
     SHARES_KNOCKED = Kind(
         "ecc5de950622b6ec84383e7d15c04a86",
         LOG_WARNING,

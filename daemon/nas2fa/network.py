@@ -22,6 +22,7 @@ Network: TypeAlias = IPv4Network | IPv6Network
 PREFIX_MIN: Final = {4: 8, 6: 16}  # bits; a wider network is next to everywhere
 TABLES: Final = {4: ("fib_trie", "route"), 6: ("if_inet6", "ipv6_route")}
 
+_EVERYBODY = IPv4Address("255.255.255.255")
 _LEAF = re.compile(r"\s*\|-- ([0-9.]+)", re.ASCII)
 _LOCAL = re.compile(r"\s*/([0-9]+) host LOCAL", re.ASCII)
 _DEFAULT_ROUTE = re.compile(r"^\S+\t00000000\t([0-9A-F]{8})\t", re.ASCII | re.MULTILINE)
@@ -101,7 +102,9 @@ def _doubt(address: Address, own: Own) -> str:
     if address.is_loopback:
         return "a loopback address"
     scoped = isinstance(address, IPv6Address) and address.scope_id is not None
-    if scoped or address.is_link_local or address.is_unspecified or address.is_multicast:
+    if address.is_unspecified or address.is_multicast or address == _EVERYBODY:
+        return "no address of a computer"
+    if scoped or address.is_link_local:
         return "an address of the link alone"
     if address.version not in own.known:
         return "the box's own addresses cannot be read"

@@ -65,7 +65,7 @@ def test_what_ends_the_grant_ends_the_sessions(server: FileServer, how: str) -> 
         cut_off(box, person.name)
         assert line.read(person.name) == CLOSED
         assert others.read(other.name) == OK
-    told = f"journalctl --quiet NAS2FA_EVENT=SHARES_CLOSED NAS2FA_UID={uid}"
+    told = f"journalctl --quiet NAS2FA_EVENT=SESSIONS_ENDED NAS2FA_UID={uid}"
     box.until(f"{told} | grep 'from {NEIGHBOUR} .*1 sessions ended'")
 
 

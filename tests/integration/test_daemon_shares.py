@@ -53,6 +53,21 @@ def test_they_stay_open_over_a_restart_and_close_on_a_word(daemon: Running) -> N
     assert daemon.rows("smb.grants") == []
 
 
+def test_the_last_code_says_for_how_long(daemon: Running) -> None:
+    daemon.add(1000, "alice")
+    assert daemon.login(SSH, b"R" + code().encode())[0] == "allow"
+    _, codes = daemon.set_up(1001, "bob")
+    bob = {"uid": 1001, "user": "bob"}
+    for text, seconds in ((codes[0], 7200), (codes[1], 60)):
+        assert unlock(daemon, text, **bob, seconds=seconds)["done"]["seconds"] == seconds
+    (grant,) = daemon.rows("smb.grants", uid=1001)
+    assert grant["seconds"] <= 60
+
+
+def test_who_is_not_set_up_has_nothing_to_open(daemon: Running) -> None:
+    assert unlock(daemon, "")["error"] == "NOT_ENROLLED"
+
+
 def test_a_reset_closes_them(daemon: Running) -> None:
     daemon.add(1000, "alice")
     assert daemon.login(SSH, b"R" + code().encode())[0] == "allow"
@@ -61,7 +76,10 @@ def test_a_reset_closes_them(daemon: Running) -> None:
     assert word(daemon) == "expired"
 
 
-@pytest.mark.parametrize("address", ["nas.lan", "127.0.0.1", "::ffff:127.0.0.1", "fe80::1", "192.0.2.0/24", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "address",
+    ["nas.lan", "127.0.0.1", "255.255.255.255", "224.0.0.1", "::ffff:127.0.0.1", "fe80::1", "192.0.2.0/24", "0.0.0.0"],
+)
 def test_what_cannot_be_opened_is_said_before_a_code_is_used_up(daemon: Running, address: str) -> None:
     daemon.add(1000, "alice")
     end = unlock(daemon, code(), address)

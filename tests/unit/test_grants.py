@@ -160,10 +160,13 @@ def test_a_shorter_time_and_shorter_terms_hold() -> None:
     assert outcome(termed(opened(), idle=60), now=later(61)) == REFUSED
 
 
-def test_another_code_prolongs_and_never_cuts_short() -> None:
+def test_the_last_code_says_for_how_long() -> None:
     world = opened(seconds=1000)
-    opened(seconds=10, world=world)
-    assert outcome(world, now=later(500)) == LET_IN
+    opened(seconds=100, world=world)
+    assert outcome(world, now=later(99)) == LET_IN
+    assert outcome(world, now=later(100)) == REFUSED
+    opened(seconds=500, world=world)
+    assert outcome(world, now=later(100)) == LET_IN
     assert len(world.state(UID).grants) == 1
 
 

@@ -13,6 +13,7 @@ from nas2fa.cli.advice import REFUSED
 from nas2fa.cli.box import Account, Box, account, recorded_account
 from nas2fa.cli.spans import Span
 from nas2fa.errors import Reason, RequestError
+from nas2fa.network import literal
 from nas2fa.shown import shown
 
 _user = click.option("--user", "name", metavar="NAME", help="Of this user (root); otherwise your own.")
@@ -50,8 +51,9 @@ def unlock_smb(box: Box, address: str | None, seconds: int | None, name: str | N
 
 
 def _open(box: Box, whom: Account, address: str, seconds: int) -> None:
-    terminal.say(f"This opens the file shares to {shown(whom.user)} at {shown(address)}.")
     done, _ = box.request("smb.unlock", {**whom.args(), "address": address, "seconds": seconds})
+    if done["seconds"] < seconds:
+        terminal.say("nas2fa.toml allows no longer time (smb_grant_max).")
     terminal.say(
         f"Open for {tables.span(done['seconds'])}, or until no share was in use for "
         f"{tables.span(done['idle_seconds'])}. Connect again now."
@@ -81,6 +83,8 @@ def approve(box: Box, address: str | None) -> int:
     Without ADDRESS each is asked about. Say yes to your own computers only: whoever it is knows your password.
     """
     me = account(None)
+    if address is not None and literal(address) is None:
+        raise RequestError(Reason.BAD_REQUEST, f"{shown(address)} is no address; nas2fa attempts shows them")
     rows = [row for row in _waiting(box, me) if row["uid"] == me.uid and address in (None, row["address"])]
     if not rows:
         where = f" from {shown(address)}" if address else ""
@@ -98,9 +102,10 @@ def approve(box: Box, address: str | None) -> int:
 
 
 def _is_mine(row: Mapping[str, Any]) -> bool:
+    times = "once" if row["count"] == 1 else f"{row['count']} times"
     question = (
         f"{shown(row['address'])} gave your password {tables.span(row['seconds_ago'])} ago, "
-        f"{row['count']} times. Is that your computer, and shall the shares be opened to it? [y/N] "
+        f"{times}. Is that your computer, and shall the shares be opened to it? [y/N] "
     )
     answer = terminal.ask(question, echo=True)
     return answer is not None and answer.strip().lower() in ("y", "yes")
@@ -116,7 +121,10 @@ def _print(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
         tables.print_json(list(rows))
     elif rows:
         tables.print_table(("ADDRESS", "USER", "LAST", "TIMES", "REMARK"), [_line(row) for row in rows])
-        terminal.say("\nOpen one with a code: nas2fa attempts approve. If that was not you, change your password.")
+        how = "nas2fa attempts approve"
+        if os.geteuid() == 0:
+            how += " as that user, or with a code of theirs: nas2fa unlock smb --user NAME --from ADDRESS"
+        terminal.say(f"\nOpen one with a code: {how}. Whose computer it was not should change the password.")
     else:
         terminal.say("Nobody was refused with a right password in the last ten minutes.")
 
@@ -157,8 +165,26 @@ def _ends(row: Mapping[str, Any]) -> tuple[str, str]:
 @click.option("--from", "address", default="", metavar="ADDRESS", help="Only that of this address; default: all.")
 @click.pass_obj
 def revoke(box: Box, name: str | None, address: str) -> int:
-    """End the leave to open file shares, and the sessions that are open."""
-    whom = _whom(box, name)
+    """End the leave to open file shares, and the sessions that are open.
+
+    Root names the user, or an address, or both: with an address alone, everybody is cut off there.
+    """
+    if name is None and os.geteuid() == 0:
+        return _revoke_at(box, address)
+    return _revoke(box, _whom(box, name), address)
+
+
+def _revoke_at(box: Box, address: str) -> int:
+    if not address:
+        raise click.UsageError("Whose? --user NAME, or everybody's of one computer: --from ADDRESS")
+    wanted = literal(address)
+    found = {(r["uid"], r["user"]) for r in box.request("smb.grants", {})[1] if literal(r["address"]) == wanted}
+    if wanted is None or not found:
+        raise RequestError(Reason.BAD_REQUEST, f"nobody has a grant for {shown(address)}: nas2fa grants list")
+    return max(_revoke(box, Account(*one), address) for one in sorted(found))
+
+
+def _revoke(box: Box, whom: Account, address: str) -> int:
     done, _ = box.request("smb.revoke", {**whom.args(), "address": address})
     terminal.say(f"Grants of {shown(whom.user)} revoked: {done['revoked']}.")
     if done["ended"] is None:

@@ -51,17 +51,14 @@ def holds(grant: Grant, credential: Credential, terms: Terms, boot: float) -> bo
 def opened(
     state: UserState, credential: Credential, place: Place, seconds: float, terms: Terms, boot: float
 ) -> UserState:
-    """The state with a grant for this place, of `seconds` at most. Its knocks are answered. ValueError: not grantable.
+    """The state with a grant for this place, of `seconds` at most from now on. Its knocks are answered.
 
-    A grant that is there already is prolonged, never cut short.
+    Raises ValueError for a place that is not grantable.
     """
     if not grantable(place):
         raise ValueError(place.doubt or "no address")
-    address, until = str(place.address), boot + min(seconds, terms.most)
-    before = standing(state, credential, place, terms, boot)
-    if before is not None:
-        until = max(until, before.until)
-    grant = Grant(address, boot, until, boot, credential.factors)
+    address = str(place.address)
+    grant = Grant(address, boot, boot + min(seconds, terms.most), boot, credential.factors)
     others = [g for g in state.grants if g.address != address]
     knocks = tuple(k for k in state.knocks if k.address != address)
     return replace(state, grants=(*others[-(GRANTS_MAX - 1) :], grant), knocks=knocks)

@@ -11,10 +11,12 @@ from nas2fa.errors import Reason
 from nas2fa.login import grants
 from nas2fa.login.admission import admission, loaded
 from nas2fa.login.attempt import Attempt, Flow, Verdict, World
+from nas2fa.login.grants import Terms
 from nas2fa.login.policy import Action
 from nas2fa.login.protocol import Hello
 from nas2fa.network import Own, literal, place_of
 from nas2fa.rules import Rule, canonical
+from nas2fa.shown import shown
 from nas2fa.store.records import Credential, Grant, UserState
 
 STEP_UP: Final = "nas2fa-share"  # the service by which one share asks for a grant (nas2fa-share(8))
@@ -56,7 +58,8 @@ def grant_of(attempt: Attempt, world: World) -> Grant | None:
     credential = loaded(attempt, world)
     found = grants.standing(world.state(credential.uid), credential, place, world.rules().grants, attempt.began.boot)
     doubt = f" ({place.doubt})" if place.doubt else ""
-    attempt.note(f"grant: {'this user and' if found else 'none for'} {place.address or 'a name'}{doubt}")
+    where = place.address or shown(place.rhost) or "no address"
+    attempt.note(f"grant: {'this user and' if found else 'none for'} {where}{doubt}")
     return found
 
 
@@ -68,10 +71,13 @@ def opened_by_login(attempt: Attempt, world: World, rule: Rule, credential: Cred
     if not (attempt.peer_is_root and attempt.login):
         return state
     state = grants.been_there(state, attempt.source.key)
-    terms = world.rules().grants
-    wanted = terms.by_ssh if rule.opens_smb is None else rule.opens_smb
-    place = place_of(attempt.hello.rhost, _ANY_OWN)
-    if canonical(attempt.hello.service) != "sshd" or not wanted or not grants.grantable(place):
+    place, terms = place_of(attempt.hello.rhost, _ANY_OWN), world.rules().grants
+    if not opens(attempt.hello, rule, terms) or not grants.grantable(place):
         return state
     attempt.opened = str(place.address)
     return grants.opened(state, credential, place, terms.most, terms, attempt.began.boot)
+
+
+def opens(hello: Hello, rule: Rule, terms: Terms) -> bool:
+    """Whether a good code in such a login opens the file shares at its address."""
+    return canonical(hello.service) == "sshd" and (terms.by_ssh if rule.opens_smb is None else rule.opens_smb)

@@ -78,4 +78,5 @@ class Sweeper:
         ended = await smb_sessions.end(self._world.smb_socket, uid, address)
         if ended != 0:
             told = "sessions could not be ended" if ended is None else f"{ended} sessions ended"
-            audit.emit(audit.Event.SHARES_CLOSED, uid=uid, source=address, by=0, reason=f"{why}, {told}")
+            user = self._world.own_name(uid)
+            audit.emit(audit.Event.SESSIONS_ENDED, user=user, uid=uid, source=address, reason=f"{why}, {told}")

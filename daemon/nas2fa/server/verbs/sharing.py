@@ -16,13 +16,17 @@ from nas2fa.server.peers import Peer
 from nas2fa.server.verbs.desk import Act, Args, Desk
 from nas2fa.server.verbs.own import fresh_code
 from nas2fa.shown import shown
-from nas2fa.steps import EndSessions, LiveSessions
+from nas2fa.steps import EndSessions, LiveSessions, Tell
 from nas2fa.store.records import Credential, UserState
 
 
 def unlock(desk: Desk, peer: Peer, args: Args) -> Act:
     """Open the shares at one address, with a fresh code."""
     place, terms = _grantable(desk, args["address"]), desk.world.rules().grants
+    name = args["user"] if peer.is_root else desk.world.own_name(args["uid"])
+    if not desk.world.load(args["uid"], name).armed:
+        raise RequestError(Reason.NOT_ENROLLED, "Two-step verification is not set up, so the shares ask for no code.")
+    yield Tell(f"This opens the file shares to {shown(name)} at {place.address}.")
     user, attempt = yield from fresh_code(desk, peer, args)
 
     def step(credential: Credential, state: UserState) -> tuple[UserState, float]:
@@ -70,8 +74,9 @@ def revoke(desk: Desk, peer: Peer, args: Args) -> Act:
     ended: int | None = yield EndSessions(uid, address)
     gone = len(before.grants) - len(after.grants)
     told = "sessions could not be ended" if ended is None else f"{ended} sessions ended"
+    user = args["user"] if peer.is_root else desk.world.own_name(uid)
     audit.emit(
-        audit.Event.SHARES_CLOSED, user=_name(desk, uid), uid=uid, source=address or "everywhere", by=peer.uid,
+        audit.Event.SHARES_CLOSED, user=user, uid=uid, source=address or "everywhere", by=peer.uid,
         reason=f"revoked, {told}",
     )  # fmt: skip
     return {"revoked": gone, "ended": ended}
@@ -80,7 +85,7 @@ def revoke(desk: Desk, peer: Peer, args: Args) -> Act:
 def _grantable(desk: Desk, text: str) -> Place:
     place = place_of(text, desk.world.own())
     if place.address is None:
-        raise RequestError(Reason.BAD_REQUEST, "--from takes an address such as 192.168.1.20, not a name.")
+        raise _no_address()
     if place.doubt:
         raise RequestError(
             Reason.BAD_REQUEST,
@@ -94,8 +99,14 @@ def _canonical(text: str) -> str:
     """An address as grants have it."""
     address = literal(text)
     if address is None:
-        raise RequestError(Reason.BAD_REQUEST, "--from takes an address such as 192.168.1.20, not a name.")
+        raise _no_address()
     return str(address)
+
+
+def _no_address() -> RequestError:
+    return RequestError(
+        Reason.BAD_REQUEST, "--from takes the address of one computer, such as 192.168.1.20: no network and no name."
+    )
 
 
 def _knocks(desk: Desk, uid: int | None, boot: float) -> Iterator[dict[str, Any]]:
