@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import pytest
-from nas2fa.login.protocol import Hello
-from running import Running, code
+from nas2fa.login.protocol import Hello, encode_hello
+from running import Running, code, connected
 
 SMB = Hello("account", "samba", 1000, "alice", rhost="192.0.2.7", tty="samba")
 SSH = Hello("auth", "sshd", 1000, "alice", rhost="192.0.2.7", tty="ssh")
@@ -66,6 +67,18 @@ def test_the_last_code_says_for_how_long(daemon: Running) -> None:
 
 def test_who_is_not_set_up_has_nothing_to_open(daemon: Running) -> None:
     assert unlock(daemon, "")["error"] == "NOT_ENROLLED"
+
+
+def test_logins_left_at_the_prompt_take_no_place_of_a_share(daemon: Running) -> None:
+    """Whoever knows the password can leave as many as one user may have."""
+    daemon.add(1000, "alice")
+    assert daemon.login(SSH, b"R" + code().encode())[0] == "allow"
+    with contextlib.ExitStack() as stack:
+        for _ in range(16):
+            link = stack.enter_context(connected(daemon.root / "run/login.sock"))
+            link.send(encode_hello(SSH))
+            assert link.recv(5000)[:1] == b"s"
+        assert word(daemon) == "allow"
 
 
 def test_a_reset_closes_them(daemon: Running) -> None:

@@ -146,11 +146,12 @@ def test_an_open_session_keeps_it_but_not_beyond_its_end() -> None:
     assert world.state(UID).grants == ()
 
 
-def test_sessions_that_cannot_be_told_keep_nothing() -> None:
+def test_sessions_that_cannot_be_told_keep_no_grant_in_force() -> None:
     world = opened()
     for minutes in (10, 20, 30):
         world.put(UID, grants.swept(world.state(UID), None, TERMS, later(60 * minutes).boot))
-    assert world.state(UID).grants == ()
+    assert outcome(world, now=later(1800)) == REFUSED
+    assert len(world.state(UID).grants) == 1  # until it can be told that no session is left of it
 
 
 def test_a_shorter_time_and_shorter_terms_hold() -> None:
@@ -317,11 +318,16 @@ def test_refusals_wait_to_be_approved_for_ten_minutes() -> None:
     assert world.state(UID).knocks == ()
 
 
-def test_an_address_is_new_once() -> None:
+def test_an_address_is_new_until_a_code_was_given_for_it() -> None:
+    """A refused login teaches nothing; while it waits to be approved it is not told again."""
     world = enrolled()
     assert play(world, SMB).attempt.new_place
     assert not play(world, SMB, now=later(60)).attempt.new_place
     assert play(world, replace(SMB, rhost=ELSEWHERE)).attempt.new_place
+    assert play(world, SMB, now=later(700)).attempt.new_place
+    opened(world=world)
+    assert outcome(world) == LET_IN
+    assert not play(world, SMB, now=later(70_000)).attempt.new_place
 
 
 def test_an_address_where_a_code_was_given_is_not_new() -> None:
@@ -334,13 +340,15 @@ def test_knocks_and_places_of_many_addresses_stay_few() -> None:
     world = enrolled()
     for last in range(1, 60):
         outcome(world, replace(SMB, rhost=f"198.51.100.{last}"), now=later(last))
-    assert len(world.state(UID).knocks) == len(world.state(UID).places) == 16
-    assert world.state(UID).knocks[-1].address == world.state(UID).places[-1] == "198.51.100.59"
+    assert len(world.state(UID).knocks) == 16
+    assert world.state(UID).knocks[-1].address == "198.51.100.59"
+    assert world.state(UID).places == ()  # strangers drive no known address out
 
 
 def test_it_all_survives_the_state_folder_and_only_the_places_a_boot() -> None:
     world = opened(ELSEWHERE)
     outcome(world)
+    outcome(world, replace(SMB, rhost=ELSEWHERE))
     state = world.state(UID)
     assert state.grants
     assert state.knocks

@@ -86,6 +86,17 @@ def test_a_login_in_flight_is_caught() -> None:
     assert samba.shut_pids == [300]
 
 
+def test_however_long_a_look_takes_those_found_are_told_to_end() -> None:
+    """Anybody can fill Samba's table with logins that never end, so that looking takes longer than all of it may."""
+
+    def slow(samba: ScriptedSamba) -> None:
+        samba.time += END_SECONDS + 1
+
+    samba = ScriptedSamba([of(ALICE, 201), of(BOB, 203)], {"198.51.100.9"}, at=slow)
+    assert end(samba, ALICE) == Ended(1, 0)
+    assert samba.shut_pids == [201]
+
+
 def test_a_client_that_comes_back_at_once_is_cut_each_time() -> None:
     def login(samba: ScriptedSamba) -> None:
         if samba.time < 1.0 and not samba.sessions:

@@ -13,7 +13,7 @@ from nas2fa.errors import Reason
 from nas2fa.paths import Paths
 from nas2fa.store.credentials import Credentials
 from nas2fa.store.marks import Marks
-from nas2fa.store.records import EMPTY_STATE, Credential, Guess, Instant, Tally, UserState
+from nas2fa.store.records import EMPTY_STATE, Credential, Grant, Guess, Instant, Tally, Trust, UserState
 from nas2fa.store.state import State
 
 NOW = Instant(1_700_000_000.0, 1000.0)
@@ -161,6 +161,20 @@ def test_another_machine_or_boot(started: State, paths: Paths, machine: str, boo
     assert state.get(1000).used == {"phone": 50}
     assert state.get(1000).tallies == {}
     assert state.get(1000).guesses == ()
+
+
+def test_who_was_let_in_before_is_not_when_something_could_not_be_written(started: State, paths: Paths) -> None:
+    """It may have been the end of just that."""
+    grant, trust = Grant("10.0.0.5", 990.0, 9000.0, 990.0, "f"), Trust("*", "10.0.0.5", 990.0, 9000.0, "$y$", "f")
+    started.put(1000, replace(FULL, grants=(grant,), trusts=(trust,)))
+    goes_on, new = restarted(paths)
+    assert not new
+    assert (goes_on.get(1000).grants, goes_on.get(1000).trusts) == ((grant,), (trust,))
+    os.unlink(f"{paths.state}/complete")
+    again, new = restarted(paths)
+    assert new
+    assert (again.get(1000).grants, again.get(1000).trusts) == ((), ())
+    assert again.get(1000).tallies == FULL.tallies
 
 
 def test_unknown_boot_is_always_new(paths: Paths, alice: Credential) -> None:

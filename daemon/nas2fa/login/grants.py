@@ -104,7 +104,7 @@ def lost(before: UserState, after: UserState) -> set[str]:
 def swept(state: UserState, open_at: Set[str] | None, terms: Terms, boot: float) -> UserState:
     """The state after a look at the sessions: `open_at` are this user's addresses with one, None if that is not known.
 
-    What is over is kept as long as a session of it is open, so that it is known who let that in.
+    What is over is kept as long as a session of it may be open, so that it is known who let that in.
     """
     grants = []
     for grant in state.grants:
@@ -112,6 +112,6 @@ def swept(state: UserState, open_at: Set[str] | None, terms: Terms, boot: float)
         over = boot >= grant.until or boot - grant.seen >= terms.idle
         if in_use and boot < grant.until:
             grants.append(replace(grant, seen=boot))
-        elif in_use or not over:
+        elif in_use or not over or open_at is None:
             grants.append(grant)
     return replace(state, grants=tuple(grants))

@@ -38,12 +38,13 @@ def share(attempt: Attempt, world: World) -> Flow:
     hello, boot, source = attempt.hello, attempt.began.boot, attempt.source.key
     grant, address = grant_of(attempt, world), literal(hello.rhost)
     assert hello.uid is not None  # protocol.decode: only a decoy has none
-    attempt.new_place = source not in world.state(hello.uid).places
+    before = world.state(hello.uid)
+    knocks = {knock.address for knock in grants.waiting(before, boot)}
+    attempt.new_place = source not in before.places and str(address) not in knocks
 
     def step(_: Credential, state: UserState) -> tuple[UserState, None]:
-        state = grants.been_there(state, source)
         if grant is not None:
-            return grants.used(state, grant, world.rules().grants, boot), None
+            return grants.been_there(grants.used(state, grant, world.rules().grants, boot), source), None
         return (state if address is None else grants.knocked(state, str(address), boot)), None
 
     world.update(hello.uid, hello.user, step)

@@ -30,6 +30,7 @@ ROOT_OPEN: Final = 256  # conversations on login.sock
 CONSOLE_RESERVE: Final = 16  # of them kept for the console
 ROOT_PER_UID: Final = 16  # for one target user
 DECOY_OPEN: Final = 64  # more of them, in phase decoy
+UNASKED_OPEN: Final = 64  # more of them, in phases account and guard
 OWN_OPEN: Final = 64  # conversations on user.sock in all
 OWN_PER_UID: Final = 4  # for one peer
 
@@ -40,10 +41,12 @@ class Logins:
     def __init__(self, world: StoreWorld, attempts: Attempts) -> None:
         self._world = world
         self._attempts = attempts
-        self._accepted = Places(ROOT_OPEN + DECOY_OPEN, ROOT_OPEN + DECOY_OPEN)
+        self._accepted = Places(*[ROOT_OPEN + DECOY_OPEN + UNASKED_OPEN] * 2)
         self._root = Places(ROOT_OPEN, ROOT_PER_UID, CONSOLE_RESERVE)
         # Decoys have places of their own: who knows no password must not be able to take those of the users.
         self._decoys = Places(DECOY_OPEN, ROOT_PER_UID)
+        # Where nobody is asked, the place is free again at once: who leaves logins open at the prompt takes none of it.
+        self._unasked = Places(UNASKED_OPEN, ROOT_PER_UID)
         self._own = Places(OWN_OPEN, OWN_PER_UID)
 
     def __len__(self) -> int:
@@ -83,7 +86,7 @@ class Logins:
 
     async def _place_root(self, connection: socket.socket, hello: Hello) -> None:
         console = source_of(hello, True, self._world.rules().console) == CONSOLE
-        places = self._decoys if hello.phase == "decoy" else self._root
+        places = {"decoy": self._decoys, "account": self._unasked, "guard": self._unasked}.get(hello.phase, self._root)
         with places.place((console, hello.uid), reserved=console) as room:
             if room:
                 await self._pump(connection, self._attempts.run(hello, True))

@@ -16,6 +16,7 @@ from nas2fa.server import smb_sessions
 from nas2fa.server.world import StoreWorld
 
 PAUSE_MOST: Final = 300.0  # seconds between two looks
+RETRY: Final = 15.0  # seconds until sessions that could not be ended are tried again
 
 
 class Sweeper:
@@ -37,14 +38,19 @@ class Sweeper:
         """Three looks in the time that a grant may be idle, or a session may last."""
         config = self._world.config
         shortest = min(filter(None, (config.smb_grant_idle, config.smb_session_max)))
-        return min(PAUSE_MOST, max(1.0, shortest / 3))
+        return min(RETRY if self._world.lost else PAUSE_MOST, max(1.0, shortest / 3))
 
     async def _end_lost(self) -> None:
         """Cut off the sessions of grants that a lock, a reset or a revocation took away."""
         self._world.sweep_now.clear()
-        while self._world.lost:
-            uid, address = self._world.lost.popitem()[0]
-            await self._end(uid, address, "the grant is gone")
+        for (uid, address), told in list(self._world.lost.items()):
+            ended = await smb_sessions.end(self._world.smb_socket, uid, address)
+            if ended is not None:
+                self._world.lost.pop((uid, address), None)
+            if ended != 0 and not (told and ended is None):
+                self._tell(uid, address, "the grant is gone", ended)
+            if ended is None:
+                self._world.lost[uid, address] = True
 
     async def _sweep(self) -> None:
         granted = [uid for uid, state in self._world.states.known().items() if state.grants]
@@ -72,11 +78,10 @@ class Sweeper:
         old = {(s.uid, s.address) for s in live if wall - s.began > most}
         for uid, address in sorted(old):
             if any(g.address == address for g in self._world.state(uid).grants):
-                await self._end(uid, address, "longer than smb_session_max")
+                ended = await smb_sessions.end(self._world.smb_socket, uid, address)
+                self._tell(uid, address, "longer than smb_session_max", ended)
 
-    async def _end(self, uid: int, address: str, why: str) -> None:
-        ended = await smb_sessions.end(self._world.smb_socket, uid, address)
-        if ended != 0:
-            told = "sessions could not be ended" if ended is None else f"{ended} sessions ended"
-            user = self._world.own_name(uid)
-            audit.emit(audit.Event.SESSIONS_ENDED, user=user, uid=uid, source=address, reason=f"{why}, {told}")
+    def _tell(self, uid: int, address: str, why: str, ended: int | None) -> None:
+        told = "sessions could not be ended" if ended is None else f"{ended} sessions ended"
+        user, source = self._world.own_name(uid), address or "everywhere"
+        audit.emit(audit.Event.SESSIONS_ENDED, user=user, uid=uid, source=source, reason=f"{why}, {told}")

@@ -52,15 +52,18 @@ def end(samba: Samba, uid: int, address: str = "") -> Ended:
     """
     started = samba.now()
     seen: set[str] = set()
+    told: set[str] = set()
     while True:
         status = samba.status()
         found = [s for s in status.sessions if s.uid == uid and address in ("", s.address)]
         seen.update(session.id for session in found)
         passed = samba.now() - started
         waiting = found or (status.logging_in if not address else address in status.logging_in)
-        if passed >= END_SECONDS or (passed >= WATCH_SECONDS and not waiting):
-            left = {session.id for session in found}
+        left = {session.id for session in found}
+        # However long a look takes (anybody can fill Samba's table with logins that never end), each is told once.
+        if (passed >= END_SECONDS and left <= told) or (passed >= WATCH_SECONDS and not waiting):
             return Ended(len(seen - left), len(left))
+        told |= left
         for pid in _pids(found, samba.parent() if found else None):
             samba.shut(pid)
         samba.pause(PAUSE_SECONDS)

@@ -59,7 +59,7 @@ class State:
             and whole
         )
         self._life = life if goes_on and life is not None else Life(owner, now.boot)
-        self._take(stored)
+        self._take(stored, goes_on)
         self._dirty.update(stored)  # the daemon may have been killed before it put them on disk
         if goes_on:
             self._born = self._files.born(self._life)
@@ -176,11 +176,14 @@ class State:
         with contextlib.suppress(OSError):
             self._files.put_born(self._life, self._born)
 
-    def _take(self, stored: dict[int, Stored]) -> None:
-        """What the folder holds. Of another boot only what has no time in it: its CLOCK_BOOTTIME means nothing here."""
+    def _take(self, stored: dict[int, Stored], goes_on: bool) -> None:
+        """What the folder holds. Of another boot only what has no time in it: its CLOCK_BOOTTIME means nothing here.
+
+        Of another life nobody is let in by: that a grant was revoked may be what could not be written.
+        """
         for uid, each in stored.items():
             if each.life.owner == self._life.owner:
-                self._users[uid] = each.state
+                self._users[uid] = each.state if goes_on else replace(each.state, trusts=(), grants=())
             else:
                 self._users[uid] = replace(statecodec.lasting(each.state), guesses=())
             if each.life == self._life:

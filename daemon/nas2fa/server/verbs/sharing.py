@@ -67,12 +67,17 @@ def revoke(desk: Desk, peer: Peer, args: Args) -> Act:
     """End grants and sessions of a user, from one address or all. It only makes stricter: no code is asked."""
     uid, address = args["uid"], _canonical(args["address"]) if args["address"] else ""
     before = desk.world.state(uid)
+    if not peer.is_root and not before.grants:
+        return {"revoked": 0, "ended": 0}  # what costs nothing to ask must cost little to answer
     after = grants.revoked(before, address)
     desk.world.put(uid, after)
     for one in [one for one in desk.world.lost if one[0] == uid and address in ("", one[1])]:
         del desk.world.lost[one]  # done here and now, and its number told
     ended: int | None = yield EndSessions(uid, address)
     gone = len(before.grants) - len(after.grants)
+    if ended is None:
+        desk.world.lost[uid, address] = True  # tried again, until it can be told
+        desk.world.sweep_now.set()
     told = "sessions could not be ended" if ended is None else f"{ended} sessions ended"
     user = args["user"] if peer.is_root else desk.world.own_name(uid)
     audit.emit(
