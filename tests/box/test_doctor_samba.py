@@ -80,6 +80,10 @@ PLANTS = [
     # Shares that ask for themselves
     Plant(share(ASKS, CLOSES, path=ALONE), "", "note"),
     Plant(share(ASKS, path=ALONE), "share-goes-on"),
+    Plant(
+        f"{share(ASKS, path=ALONE)}; mv {CONF} /etc/samba/all.conf; echo 'include = /etc/samba/all.conf' > {CONF}",
+        "share-goes-on",
+    ),
     Plant(share(ASKS, CLOSES, "force user = bob", path=ALONE), "share-forces-user"),
     Plant(share(ASKS.replace("%u", "%U"), CLOSES, path=ALONE), "share-command-differs"),
     Plant(share(f"{ASKS} && true", CLOSES, path=ALONE), "share-command-differs"),

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from nas2fa.activation.system import System
+from nas2fa.rules import canonical
 
 FOLDERS = ("/etc/pam.d", "/usr/lib/pam.d")  # libpam takes the first that has the file
+PRIVATE = "/usr/lib/nas2fa/pam.d"  # stacks that our own programs name to libpam (pam_start_confdir(3))
 OTHER = "other"  # the service whose lines count where a service has none of that kind
 INCLUDES = 16  # files deep; libpam stops there, too
 MODULE = "pam_nas2fa.so"
@@ -75,6 +77,11 @@ def services(system: System) -> list[str]:
     """
     names = {name for folder in FOLDERS for name in system.names(folder) if not LEFTOVERS.search(name)}
     return sorted(name for name in names if not name.startswith(("common-", ".")))
+
+
+def nameable(system: System) -> frozenset[str]:
+    """What rules and exemptions can be about, as they name it: the services of this box, and those of our programs."""
+    return frozenset(canonical(name) for name in (*services(system), *system.names(PRIVATE)))
 
 
 def asks(system: System) -> bool:

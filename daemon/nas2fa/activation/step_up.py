@@ -46,7 +46,10 @@ def ways_in(found: Settings, share: str) -> list[str]:
     return [
         other
         for other in found.shares
-        if not asks(found, other) and _serves_files(found, other) and _overlap(here, found.of(other, "path"))
+        if other != share
+        and not asks(found, other)
+        and _serves_files(found, other)
+        and _overlap(here, found.of(other, "path"))
     ]
 
 

@@ -128,7 +128,7 @@ def known_group(name: str) -> bool:
 
 def warn_of_service(box: Box, name: str) -> None:
     """Say so when this box has no PAM service of that name: it may be mistyped, or not installed yet."""
-    known = {canonical(service) for service in stacks.services(box.system)}
+    known = stacks.nameable(box.system)
     if name and known and canonical(name) not in known:
         terminal.warn(f"There is no PAM service named {shown(name)} on this box (/etc/pam.d).")
 

@@ -32,14 +32,19 @@ def share(name: str) -> int:
     except SambaError as error:
         reason = f"testparm refuses Samba's configuration: {error}"
     if reason is not None or program is None:
-        terminal.say_outside(f"{reason}\nNothing was printed for {CONFIG}.", error=True)
+        terminal.say_outside(f"{reason}\nSo there are no lines for {CONFIG}.", error=True)
         return REFUSED
     section = found.share(name) or name
     terminal.say(f"[{shown(section)}]")
     terminal.say(f"   {PREEXEC} = {step_up.command(program)}")
     terminal.say(f"   {CLOSE} = yes")
-    terminal.warn(f"\nPut the two lines below into the section [{shown(section)}] of {CONFIG}, then: {RELOAD}")
+    terminal.warn(f"\nThese two lines belong into the section [{shown(section)}] of {CONFIG}, then: {RELOAD}")
     terminal.warn(f"Who is connected to the share stays so, until: smbcontrol smbd close-share {shown(section)}")
+    if found.of(section, "guest ok").lower() == "yes":
+        terminal.warn(
+            "It lets guests in (guest ok = yes). The guest account has no second step, so that without a password "
+            'everybody gets in as long as `unenrolled` is "pass": take `guest ok` out of the section.'
+        )
     for other in step_up.ways_in(found, section):
         terminal.warn(f"What is in it is also in the share {shown(other)}, which does not ask: nas2fa system check")
     return 0

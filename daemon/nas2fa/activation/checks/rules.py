@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nas2fa.activation import stacks
+from nas2fa.activation.checks.shares import asking
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.places import CONFIG
 from nas2fa.activation.rules import rules
 from nas2fa.network import PREFIX_MIN
-from nas2fa.rules import LOCAL, Rule, canonical
+from nas2fa.rules import LOCAL, Rule
 
 _NO_SUCH_NAME = 2  # exit status of getent(1)
 
 
 def rules_skip_narrowly(look: Examination) -> Iterator[Finding]:
     """A rule that skips the code for everybody from everywhere switches the second step off."""
-    for rule in rules(look.system):
+    found = rules(look.system)
+    for place, rule in enumerate(found):
         narrow = rule.user or rule.group or rule.first == "key" or rule.origin == "local"
         wide = [network for network in rule.network if network.prefixlen < PREFIX_MIN[network.version]]
         everywhere = not rule.network or wide
@@ -25,7 +27,7 @@ def rules_skip_narrowly(look: Examination) -> Iterator[Finding]:
             services = ", ".join(sorted(rule.service)) or "every service"
             yield Finding(
                 "rule-skips-too-much",
-                Severity.WARNING,
+                Severity.NOTE if _shares_asked_otherwise(look, rule, found[:place]) else Severity.WARNING,
                 f"{CONFIG}: {rule}",
                 f"{str(rule).capitalize()} asks no code of anybody, from anywhere, for {services}.",
                 "There, the password alone is enough.",
@@ -63,9 +65,15 @@ def rules_about_addresses_can_fit(look: Examination) -> Iterator[Finding]:
             )
 
 
+def _shares_asked_otherwise(look: Examination, rule: Rule, before: Sequence[Rule]) -> bool:
+    """Whether a rule leaves the shares open to all but some people, or but some shares, as docs/smb.md has it."""
+    if rule.service != {"samba"}:
+        return False
+    return any(one.action == "code" and "samba" in one.service for one in before) or any(asking(look))
+
+
 def _unknown(look: Examination, rule: Rule) -> Iterator[str]:
-    known = {canonical(service) for service in stacks.services(look.system)}
-    yield from (f"the service {service}" for service in sorted(rule.service - known))
+    yield from (f"the service {service}" for service in sorted(rule.service - stacks.nameable(look.system)))
     for kind, database, names in (("user", "passwd", rule.user), ("group", "group", rule.group)):
         for name in sorted(names):
             if look.system.run(["getent", database, name]).status == _NO_SUCH_NAME:

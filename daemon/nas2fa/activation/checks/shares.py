@@ -14,7 +14,7 @@ from nas2fa.activation.step_up import CLOSE, FORCED, PREEXEC
 
 def shares_heed_the_answer(look: Examination) -> Iterator[Finding]:
     """Values beside `root preexec` that make its answer count for nothing."""
-    for found, share in _asking(look):
+    for found, share in asking(look):
         where = f"{CONFIG}: [{share}]"
         if found.of(share, CLOSE).lower() != "yes":
             yield Finding(
@@ -56,7 +56,7 @@ def shares_heed_the_answer(look: Examination) -> Iterator[Finding]:
 
 def shares_run_the_right_command(look: Examination) -> Iterator[Finding]:
     """The words of `root preexec`, and the program that it names."""
-    for found, share in _asking(look):
+    for found, share in asking(look):
         where, text = f"{CONFIG}: [{share}]", found.of(share, PREEXEC)
         program = step_up.program_of(text)
         if program is None:
@@ -96,9 +96,9 @@ def _fault(look: Examination, program: str) -> str | None:
     return None
 
 
-def _asking(look: Examination) -> Iterator[tuple[Settings, str]]:
+def asking(look: Examination) -> Iterator[tuple[Settings, str]]:
     """The shares that run nas2fa-share, whether the second step is on for the box or not."""
-    if not samba.installed(look.system) or "preexec" not in (look.system.read(CONFIG) or "").lower():
+    if not samba.installed(look.system):
         return
     try:
         found = look.samba
