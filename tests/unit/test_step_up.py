@@ -37,7 +37,16 @@ def test_a_line_is_good_as_it_is_printed_only(text: str, good: bool) -> None:
 
 @pytest.mark.parametrize(
     ("path", "reached"),
-    [("/srv/admin", True), ("/srv", True), ("/", True), ("/srv/admin/deep", True), ("/srv/adm", False), ("/x", False)],
+    [
+        ("/srv/admin", True),
+        ("/srv", True),
+        ("/", True),
+        ("/srv/admin/deep", True),
+        ("//srv/admin", True),
+        ("/srv/other/../admin", True),
+        ("/srv/adm", False),
+        ("/x", False),
+    ],
 )
 def test_another_share_leads_to_the_same_folder(path: str, reached: bool) -> None:
     asking = {"path": "/srv/admin", "root preexec": f"{SHARE} ..."}
@@ -46,6 +55,14 @@ def test_another_share_leads_to_the_same_folder(path: str, reached: bool) -> Non
     for harmless in ({"printable": "Yes"}, {"available": "No"}, {"root preexec": f"{SHARE} ..."}):
         found = Settings(GLOBALLY, {"admin": asking, "other": {"path": path, **harmless}})
         assert step_up.ways_in(found, "admin") == []
+
+
+def test_a_link_to_the_folder_leads_there_too(tmp_path: Path) -> None:
+    (tmp_path / "admin").mkdir()
+    (tmp_path / "alias").symlink_to("admin")
+    asking = {"path": f"{tmp_path}/admin", "root preexec": f"{SHARE} ..."}
+    found = Settings(GLOBALLY, {"admin": asking, "other": {"path": f"{tmp_path}/alias"}})
+    assert step_up.ways_in(found, "admin") == ["other"]
 
 
 def test_the_helper_is_found_where_its_architecture_has_it(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ So there can be no second command in the line, and a name with a blank needs the
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import PurePosixPath
 
@@ -58,8 +59,8 @@ def _serves_files(found: Settings, share: str) -> bool:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether one of two folders is in the other; not where a path depends on who comes."""
+    """Whether one of two folders is in the other, however they are written; not where a path depends on who comes."""
     if "%" in one + other or not (one and other):
         return False
-    first, second = PurePosixPath(one), PurePosixPath(other)
+    first, second = (PurePosixPath(os.path.realpath("/" + path.lstrip("/"))) for path in (one, other))
     return first.is_relative_to(second) or second.is_relative_to(first)
