@@ -47,6 +47,7 @@ def test_an_exemption_says_all() -> None:
         {"user": "root", "uid": 0},
         {"service": "nas2fa"},
         {"service": "sudo"},
+        {"service": "samba", "key": "any"},  # smbd sees no key
         {"service": "su-l"},
         {"service": "NAS2FA"},
         {"network": "0.0.0.0/0"},

@@ -52,6 +52,7 @@ def test_another_share_leads_to_the_same_folder(path: str, reached: bool) -> Non
     asking = {"path": "/srv/admin", "root preexec": f"{SHARE} ..."}
     found = Settings(GLOBALLY, {"admin": asking, "other": {"path": path}})
     assert step_up.ways_in(found, "admin") == (["other"] if reached else [])
+    assert step_up.ways_in(Settings(GLOBALLY, {"admin": {"path": path}}), "admin") == []  # before it asks
     for harmless in ({"printable": "Yes"}, {"available": "No"}, {"root preexec": f"{SHARE} ..."}):
         found = Settings(GLOBALLY, {"admin": asking, "other": {"path": path, **harmless}})
         assert step_up.ways_in(found, "admin") == []

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from nas2fa.errors import Reason, RequestError
 from nas2fa.login.policy import SIGN_IN
+from nas2fa.login.sharing import SERVICES
 from nas2fa.network import PREFIX_MIN, Network, Own, network_of
 from nas2fa.rules import ANY_KEY, FINGERPRINT, LOCAL, canonical
 from nas2fa.store.records import Exemption, Instant
@@ -36,6 +37,8 @@ def new(args: Mapping[str, Any], own: Own, by: int, now: Instant) -> Exemption:
             f"{service} tells PAM no address, so an exemption, which is for a network, never fits there. "
             'A rule can: [[rule]] action = "skip" in /etc/nas2fa/nas2fa.toml, see nas2fa.toml(5).'
         )
+    if service in SERVICES and args["key"]:
+        raise _refused(f"{service} sees no ssh key, so an exemption with one never fits there. Leave --key out.")
     if not args["reason"].strip():
         raise _refused("An exemption has a reason, for whoever finds it later.")
     return Exemption(
