@@ -110,8 +110,8 @@ def swept(state: UserState, open_at: Set[str] | None, terms: Terms, boot: float)
     for grant in state.grants:
         in_use = open_at is not None and grant.address in open_at
         over = boot >= grant.until or boot - grant.seen >= terms.idle
-        if in_use and boot < grant.until:
+        if in_use:
             grants.append(replace(grant, seen=boot))
-        elif in_use or not over or open_at is None:
+        elif not over or open_at is None:
             grants.append(grant)
     return replace(state, grants=tuple(grants))

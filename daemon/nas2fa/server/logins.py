@@ -31,6 +31,7 @@ CONSOLE_RESERVE: Final = 16  # of them kept for the console
 ROOT_PER_UID: Final = 16  # for one target user
 DECOY_OPEN: Final = 64  # more of them, in phase decoy
 UNASKED_OPEN: Final = 64  # more of them, in phases account and guard
+ALL_OPEN: Final = ROOT_OPEN + DECOY_OPEN + UNASKED_OPEN
 OWN_OPEN: Final = 64  # conversations on user.sock in all
 OWN_PER_UID: Final = 4  # for one peer
 
@@ -41,7 +42,7 @@ class Logins:
     def __init__(self, world: StoreWorld, attempts: Attempts) -> None:
         self._world = world
         self._attempts = attempts
-        self._accepted = Places(*[ROOT_OPEN + DECOY_OPEN + UNASKED_OPEN] * 2)
+        self._accepted = Places(ALL_OPEN, ALL_OPEN)
         self._root = Places(ROOT_OPEN, ROOT_PER_UID, CONSOLE_RESERVE)
         # Decoys have places of their own: who knows no password must not be able to take those of the users.
         self._decoys = Places(DECOY_OPEN, ROOT_PER_UID)

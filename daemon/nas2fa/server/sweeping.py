@@ -17,6 +17,7 @@ from nas2fa.server.world import StoreWorld
 
 PAUSE_MOST: Final = 300.0  # seconds between two looks
 RETRY: Final = 15.0  # seconds until sessions that could not be ended are tried again
+TRIES: Final = 40  # and how often: for ten minutes and more, then it is no passing trouble
 
 
 class Sweeper:
@@ -31,7 +32,7 @@ class Sweeper:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
                     await self._world.sweep_now.wait()
-            await self._end_lost()
+            await self.end_lost()
             await self._sweep()
 
     def _pause(self) -> float:
@@ -40,17 +41,17 @@ class Sweeper:
         shortest = min(filter(None, (config.smb_grant_idle, config.smb_session_max)))
         return min(RETRY if self._world.lost else PAUSE_MOST, max(1.0, shortest / 3))
 
-    async def _end_lost(self) -> None:
-        """Cut off the sessions of grants that a lock, a reset or a revocation took away."""
+    async def end_lost(self) -> None:
+        """Cut off the sessions of grants that a lock, reset or revocation took away. What fails stays to be done."""
         self._world.sweep_now.clear()
-        for (uid, address), told in list(self._world.lost.items()):
+        for (uid, address), failed in list(self._world.lost.items()):
             ended = await smb_sessions.end(self._world.smb_socket, uid, address)
-            if ended is not None:
+            if ended is None and failed + 1 < TRIES:
+                self._world.lost[uid, address] = failed + 1
+            else:
                 self._world.lost.pop((uid, address), None)
-            if ended != 0 and not (told and ended is None):
+            if ended or (ended is None and failed + 1 in (1, TRIES)):  # the first failure is told, and the last
                 self._tell(uid, address, "the grant is gone", ended)
-            if ended is None:
-                self._world.lost[uid, address] = True
 
     async def _sweep(self) -> None:
         granted = [uid for uid, state in self._world.states.known().items() if state.grants]

@@ -49,8 +49,8 @@ class StoreWorld:
         self._wake.set()  # what an earlier process left in /run alone
         self._waiting: set[int] = set()  # uids whose marks are to be written
         self.smb_socket = paths.socket("smb")
-        # uid and address (empty: all) of grants whose sessions are to be ended; True: it failed once, and that was told
-        self.lost: dict[tuple[int, str], bool] = {}
+        # uid and address (empty: all) of grants whose sessions are to be ended, and how often that has failed
+        self.lost: dict[tuple[int, str], int] = {}
         self.sweep_now = asyncio.Event()
 
     def rules(self) -> Rules:
@@ -143,7 +143,7 @@ class StoreWorld:
 
     def _note_lost(self, uid: int, after: UserState) -> None:
         for address in grants.lost(self.states.get(uid), after):
-            self.lost[uid, address] = False
+            self.lost[uid, address] = 0
             self.sweep_now.set()
 
     async def durable(self, uid: int) -> bool:

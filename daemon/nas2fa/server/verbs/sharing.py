@@ -76,7 +76,7 @@ def revoke(desk: Desk, peer: Peer, args: Args) -> Act:
     ended: int | None = yield EndSessions(uid, address)
     gone = len(before.grants) - len(after.grants)
     if ended is None:
-        desk.world.lost[uid, address] = True  # tried again, until it can be told
+        desk.world.lost[uid, address] = 1  # tried again
         desk.world.sweep_now.set()
     told = "sessions could not be ended" if ended is None else f"{ended} sessions ended"
     user = args["user"] if peer.is_root else desk.world.own_name(uid)
