@@ -10,6 +10,7 @@ from nas2fa.activation.samba import Settings
 from nas2fa.activation.system import System
 
 SHARE = "/usr/lib/x/nas2fa/nas2fa-share"
+BOX = System()
 GLOBALLY = {"root preexec": "", "root preexec close": "No", "force user": "", "path": "", "printable": "No"}
 
 
@@ -51,19 +52,19 @@ def test_a_line_is_good_as_it_is_printed_only(text: str, good: bool) -> None:
 def test_another_share_leads_to_the_same_folder(path: str, reached: bool) -> None:
     asking = {"path": "/srv/admin", "root preexec": f"{SHARE} ..."}
     found = Settings(GLOBALLY, {"admin": asking, "other": {"path": path}})
-    assert step_up.ways_in(found, "admin") == (["other"] if reached else [])
-    assert step_up.ways_in(Settings(GLOBALLY, {"admin": {"path": path}}), "admin") == []  # before it asks
+    assert step_up.ways_in(BOX, found, "admin") == (["other"] if reached else [])
+    assert step_up.ways_in(BOX, Settings(GLOBALLY, {"admin": {"path": path}}), "admin") == []  # before it asks
     for harmless in ({"printable": "Yes"}, {"available": "No"}, {"root preexec": f"{SHARE} ..."}):
         found = Settings(GLOBALLY, {"admin": asking, "other": {"path": path, **harmless}})
-        assert step_up.ways_in(found, "admin") == []
+        assert step_up.ways_in(BOX, found, "admin") == []
 
 
 def test_a_link_to_the_folder_leads_there_too(tmp_path: Path) -> None:
     (tmp_path / "admin").mkdir()
     (tmp_path / "alias").symlink_to("admin")
-    asking = {"path": f"{tmp_path}/admin", "root preexec": f"{SHARE} ..."}
-    found = Settings(GLOBALLY, {"admin": asking, "other": {"path": f"{tmp_path}/alias"}})
-    assert step_up.ways_in(found, "admin") == ["other"]
+    asking = {"path": "/admin", "root preexec": f"{SHARE} ..."}
+    found = Settings(GLOBALLY, {"admin": asking, "other": {"path": "/alias"}})
+    assert step_up.ways_in(System(str(tmp_path)), found, "admin") == ["other"]
 
 
 def test_the_helper_is_found_where_its_architecture_has_it(tmp_path: Path) -> None:

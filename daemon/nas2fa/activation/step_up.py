@@ -41,7 +41,7 @@ def program_of(text: str) -> str | None:
     return match[1] if match else None
 
 
-def ways_in(found: Settings, share: str) -> list[str]:
+def ways_in(system: System, found: Settings, share: str) -> list[str]:
     """Other shares, of files and without nas2fa-share, through which a part of this one's folder is reached."""
     here = found.of(share, "path")
     return [
@@ -50,7 +50,7 @@ def ways_in(found: Settings, share: str) -> list[str]:
         if other != share
         and not asks(found, other)
         and _serves_files(found, other)
-        and _overlap(here, found.of(other, "path"))
+        and _overlap(system, here, found.of(other, "path"))
     ]
 
 
@@ -58,9 +58,9 @@ def _serves_files(found: Settings, share: str) -> bool:
     return found.of(share, "printable").lower() != "yes" and found.of(share, "available").lower() != "no"
 
 
-def _overlap(one: str, other: str) -> bool:
+def _overlap(system: System, one: str, other: str) -> bool:
     """Whether one of two folders is in the other, however they are written; not where a path depends on who comes."""
     if "%" in one + other or not (one and other):
         return False
-    first, second = (PurePosixPath(os.path.realpath("/" + path.lstrip("/"))) for path in (one, other))
+    first, second = (PurePosixPath(os.path.realpath(system.path(f"/{path.lstrip('/')}"))) for path in (one, other))
     return first.is_relative_to(second) or second.is_relative_to(first)

@@ -45,7 +45,7 @@ def share(name: str) -> int:
             "It lets guests in (guest ok = yes). The guest account has no second step, so that without a password "
             'everybody gets in as long as `unenrolled` is "pass": take `guest ok` out of the section.'
         )
-    for other in step_up.ways_in(found, section):
+    for other in step_up.ways_in(here, found, section):
         terminal.warn(f"What is in it is also in the share {shown(other)}, which does not ask: nas2fa system check")
     return 0
 

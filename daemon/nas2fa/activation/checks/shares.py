@@ -43,7 +43,7 @@ def shares_heed_the_answer(look: Examination) -> Iterator[Finding]:
                 "That has no second step: unless `unenrolled` or a rule of nas2fa.toml refuses it, all guests get in.",
                 f"Take `guest ok` out of the section [{share}] of {CONFIG}, then: {RELOAD}",
             )
-        if others := step_up.ways_in(found, share):
+        if others := step_up.ways_in(look.system, found, share):
             yield Finding(
                 "share-reached-otherwise",
                 Severity.WARNING,
