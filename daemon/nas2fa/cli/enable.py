@@ -131,9 +131,16 @@ def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
         return REFUSED
     key_logins.exempt(box, chosen)
     told = switch.facts(options, people, wishes.confirm_within, way_back_checked=not wishes.no_way_back_check)
+    confirmed = state.enforced(here)
+    changed = confirmed.drift(here) if confirmed else []
     switch.switch(here, plan, options, told)
-    undone = "goes back to what was confirmed before" if plan.enforced else "switches itself off"
+    before = "in force until now" if changed else "confirmed before"
+    undone = f"goes back to what was {before}" if plan.enforced else "switches itself off"
     terminal.say(f"2-step verification is on trial, and {undone} in {tables.span(wishes.confirm_within)}.")
+    if changed:
+        terminal.say(
+            f"With that, what somebody had changed there comes back: {shown(', '.join(changed))}. So confirm it."
+        )
     terminal.say("Leave this shell open. From another terminal, log in with password and code; then keep it with:")
     terminal.say("  nas2fa system confirm")
     return 0

@@ -89,7 +89,7 @@ def _status_lines(found: Mapping[str, Any]) -> list[tuple[str, object]]:
         return [("2-step verification", "off (nas2fa system enable)")]
     on = "on"
     if found["state"] == "trial":
-        then = "as it was confirmed before" if found["before"] == "on" else "off"
+        then = "as it was before" if found["before"] == "on" else "off"
         on = f"on trial, in {tables.span(found['seconds_left'])} {then}; keep it: nas2fa system confirm"
     lines: list[tuple[str, object]] = [
         ("2-step verification", on),

@@ -12,7 +12,7 @@ from nas2fa.activation.outcomes import REFUSED, bypass
 from nas2fa.activation.places import SAMBA_STACK
 from nas2fa.activation.samba import CONFIG, RELOAD, SambaError, Settings
 
-_ANEW = f"To write it anew: {SWITCH}"
+_ANEW = f"To write it anew: {SWITCH}, a login with a code, nas2fa system confirm (else it is lost again)"
 _LEAVE_OUT = f"To leave Samba out: {SWITCH} --no-samba"
 _OPEN = "A stolen password then opens the shares."
 # %h and %v are the same for everybody; all else depends on the client, or is told by it.
