@@ -57,6 +57,13 @@ def test_a_list_of_everybody_is_roots(daemon: Running, verb: str) -> None:
     assert answer["error"] == "FORBIDDEN"
 
 
+def test_who_has_nothing_to_revoke_fills_no_journal(daemon: Running) -> None:
+    """It costs nothing to ask, so the answer must start no program and leave no record."""
+    (answer,) = asked_by_stranger(daemon, f"say(ask('smb.revoke', {ME!r}))")
+    assert answer == {"done": {"revoked": 0, "ended": 0}}
+    assert not [record for record in daemon.records() if record["event"] == "SHARES_CLOSED"]
+
+
 ROOT_ONLY = [v for v in verbs.VERBS.values() if verbs.Caller.OWN not in v.callers and v.name != "setup"]
 
 

@@ -138,6 +138,14 @@ def test_what_is_said_in_the_journal(daemon: Running) -> None:
     ]
 
 
+def test_wrong_codes_are_recorded_one_by_one_by_that_name_too(daemon: Running) -> None:
+    """Only where nobody is asked is the same outcome told once a minute."""
+    daemon.add(1000, "alice")
+    for _ in range(3):
+        assert daemon.login(replace(SMB, phase="auth"), b"R000000")[0] == "deny"
+    assert len([r for r in daemon.records() if r["event"] == "DENIED"]) == 3
+
+
 def test_what_would_be_decided(daemon: Running) -> None:
     daemon.add(1000, "alice")
     args = {**ALICE, "service": "samba", "rhost": "192.0.2.7"}
