@@ -23,16 +23,17 @@ ALLOWED = {
     "audit": {"shown", "events"},
     "events": set(),
     "factors": {"errors", "factors", "store.records"},
-    "clock": {"store.records", "errors"},
+    "clock": {"store.records", "errors", "clock"},
     "store": {"errors", "paths", "store", "shown"},
     "login": COMMON | {"login", "factors", "store.records"},
     "enrolment": COMMON | {"enrolment", "login", "factors", "store.records"},
-    "control": COMMON | {"control"},
+    "control": COMMON | {"control", "clock.words"},
     "activation": COMMON | {"activation", "control", "config"},
     "cli": COMMON | {"cli", "control", "activation"},
     "activated": set(),
     "signin": COMMON | {"signin", "control", "interfaces", "activated"},
     "smb": COMMON | {"smb", "control", "activated"},
+    "courier": COMMON | {"courier", "control", "activated", "clock.words"},
     "server": COMMON
     | {"server", "control", "login", "enrolment", "factors", "store", "clock", "config"}
     | {"audit", "events", "interfaces"},
@@ -40,11 +41,13 @@ ALLOWED = {
 }
 PURE = ("login", "factors", "steps", "errors", "texts", "shown", "network", "rules", "store.records")
 PURE += ("control.codec", "control.verbs", "control.smb", "smb.status", "smb.ending")
+PURE += ("control.courier", "clock.words", "clock.verdict")
 IMPURE = {"os", "socket", "time", "logging", "asyncio", "subprocess", "threading", "select", "systemd", "io"}
 OUTSIDE = {
     "cli": {"click", "segno", "systemd"},
     "activation": {"systemd"},
     "signin": {"pamela"},
+    "courier": {"ntplib"},
     "factors": {"pyotp"},
     "server": {"systemd"},
     "audit": {"systemd"},
