@@ -11,7 +11,8 @@ unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
 python=/usr/bin/python3
 
 # What boots a box and logs in to it.
-box_packages="python3 python3-pexpect mmdebstrap systemd-container debian-archive-keyring util-linux tar openssh-client"
+box_packages="python3 python3-pexpect mmdebstrap systemd-container debian-archive-keyring util-linux iproute2 tar
+	openssh-client"
 
 say() { printf '%s\n' "$*"; }
 

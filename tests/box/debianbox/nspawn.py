@@ -37,7 +37,8 @@ if [ -z "$GROUPS_OF_BOX" ]; then  # a bare chroot
     mountpoint -q /sys || mount -t sysfs sysfs /sys
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
 fi
-mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$UPPER,workdir=$WORK" "$MERGED"
+# Debian 13's mount would hand over each option by fsconfig(2), which takes 256 bytes, and a pile of layers is longer.
+LIBMOUNT_FORCE_MOUNT2=always mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$UPPER,workdir=$WORK" "$MERGED"
 exec systemd-nspawn "$@"
 """
 
