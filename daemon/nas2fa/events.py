@@ -100,4 +100,7 @@ class Event(Enum):
         "right password of {user} from {source} via {service}, where {user} never was: {reason} (attempt {attempt})",
     )
     REPAIRED = Kind("18080275c9e141ae95d15cc6e0b62e5c", LOG_WARNING, "repaired uid {uid} by uid {by}: {reason}")
+    CLOCK_RESCUED = Kind(
+        "70f2dd59fa5b4d3190f87caa51082a1a", LOG_WARNING, "clock set by uid {by} by codes of {user}: {reason}"
+    )
     FLOOD = Kind("f3b9155ac4554cfab4e4e25ab215734a", LOG_WARNING, "not every attempt of uid {by} is recorded: {reason}")

@@ -6,6 +6,7 @@ _nas2fa_options() {
 	setup) echo "--user --invite --replace --label --help" ;;
 	test) echo "--service --from --json --help" ;;
 	explain) echo "--imagine --limit --json --help" ;;
+	rescue-clock) echo "--user --help" ;;
 	repair) echo "--restore --adopt --yes --json --help" ;;
 	"system check") echo "--json --quiet --log --help" ;;
 	"system enable")
@@ -25,7 +26,7 @@ _nas2fa_options() {
 
 _nas2fa_words() {
 	case $1 in
-	nas2fa) echo "setup status test disable recovery-codes user system exempt unlock attempts grants smb explain repair health version" ;;
+	nas2fa) echo "setup status test disable recovery-codes user system exempt unlock attempts grants smb rescue-clock explain repair health version" ;;
 	system) echo "check confirm disable enable status" ;;
 	exempt) echo "add list remove" ;;
 	unlock) echo "smb" ;;

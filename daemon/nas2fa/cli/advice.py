@@ -21,7 +21,7 @@ ADVICE: dict[Reason, str] = {
     Reason.LOCKED: "Wait until the lock ends, or let an administrator run: nas2fa user unlock",
     Reason.LOCKED_DURABLY: "An administrator must run: nas2fa user unlock",
     Reason.BUDGET: "Too many wrong codes today: wait, or let an administrator run: nas2fa user unlock",
-    Reason.CLOCK: "The clock of the box went back: set it right; recovery codes work meanwhile.",
+    Reason.CLOCK: "The clock of the box went back: nas2fa rescue-clock sets it right; recovery codes work meanwhile.",
     Reason.BUSY: "Too many requests are open: try again in a moment.",
     Reason.STORE_ABSENT: _REPAIR,
     Reason.STORE_FOREIGN: _REPAIR,

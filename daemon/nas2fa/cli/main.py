@@ -33,6 +33,7 @@ COMMANDS = {  # name: (module in nas2fa.cli, what it does in one line, so that -
     "attempts": ("shares", "Show refused logins to the file shares; approve one."),
     "grants": ("shares", "Show and end the leave to open file shares."),
     "smb": ("smb", "Single file shares (SMB) that need a code (root)."),
+    "rescue-clock": ("rescue_clock", "Find the lost time by two codes, and set the clock (root)."),
     "explain": ("explain", "Show why attempts ended as they did (root)."),
     "repair": ("repair", "Check the records, and repair them (root)."),
     "health": ("repair", "Show how nas2fad is (root)."),

@@ -167,6 +167,7 @@ _TABLE = (
             "action": Arg(str, "check", choices=("check", "restore", "adopt")),
         },
     ),
+    Verb("rescue-clock", _ROOT, _user()),
     Verb("health", _ROOT),
 )
 VERBS: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in _TABLE})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,6 +40,12 @@ def step_at(authenticator: Authenticator, now: Instant) -> int:
 def code_at(authenticator: Authenticator, step: int) -> str:
     """The code of one step, with leading zeros."""
     return _RawKey(authenticator).generate_otp(step)
+
+
+def codes_at(authenticator: Authenticator, steps: Iterable[int]) -> Iterator[str]:
+    """The codes of many steps, in their order; the key is prepared once for all of them."""
+    otp = _RawKey(authenticator)
+    return (otp.generate_otp(step) for step in steps)
 
 
 def find(authenticator: Authenticator, code: str, now: Instant) -> Match | None:

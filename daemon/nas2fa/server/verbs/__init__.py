@@ -37,5 +37,6 @@ VERBS: Final[Mapping[str, Callable[[Desk, Peer, Args], Act | dict[str, Any]]]] =
     "explain": box.explain,
     "accepted": box.accepted,
     "repair": box.repair,
+    "rescue-clock": box.rescue_clock,
     "health": box.health,
 }

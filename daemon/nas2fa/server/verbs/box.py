@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 
 from nas2fa import __version__, audit
+from nas2fa.clock.now import now
 from nas2fa.control.messages import paged
+from nas2fa.enrolment import clock_rescue
 from nas2fa.errors import Reason, RequestError
 from nas2fa.server.peers import Peer
 from nas2fa.server.verbs.desk import Act, Args, Desk, clock
@@ -49,6 +52,20 @@ def repair(desk: Desk, peer: Peer, args: Args) -> Act:
     keys = ("uid", "fault", "text", "remedy")
     yield from paged(dict(zip(keys, (f[0], str(f[1]), f[2], f[3]), strict=True)) for f in chosen)
     return {"faults": len(chosen), "repaired": repaired}
+
+
+def rescue_clock(desk: Desk, peer: Peer, args: Args) -> Act:
+    """The time that two codes tell, for a client that sets the clock by it."""
+
+    def changed(old: float, new: float) -> None:
+        times = f"from {_utc(old)} to {_utc(new)}"
+        audit.emit(audit.Event.CLOCK_RESCUED, user=args["user"], uid=args["uid"], by=peer.uid, reason=times)
+
+    return (yield from clock_rescue.rescue(desk.world, args["uid"], args["user"], now(), changed))
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def health(desk: Desk, peer: Peer, args: Args) -> Act:
