@@ -8,21 +8,16 @@ from pathlib import Path
 from debianbox import logins
 from debianbox.layers import installed, layer
 from debianbox.machine import Box
-from debianbox.roots import fail2ban_recipe
+from debianbox.roots import doors_recipe
 
 EXAMPLE = "/usr/share/doc/nas2fa/examples/nas2fa.conf"
 LAN = "fd00:db8:1::7"
 
 
-def _prepare(box: Box) -> None:
-    box.run(["systemctl", "disable", "--now", "fail2ban.service"])
-    logins._prepare(box)
-
-
 def test_the_filter_finds_who_sends_wrong_codes(suite: str) -> None:
     """By IPv4 and IPv6; a right code, a wrong password and a try by su are none of its business."""
     code = Path(__file__).read_bytes() + Path(logins.__file__).read_bytes()
-    with Box(layer(f"fail2ban-{suite}", installed(suite, fail2ban_recipe(suite)), code, _prepare)) as box:
+    with Box(layer(f"fail2ban-{suite}", installed(suite, doors_recipe(suite)), code, logins._prepare)) as box:
         box.run(["ip", "address", "add", f"{LAN}/64", "dev", "lo"])
         alice = logins.enrol(box, "alice")
         assert logins.ssh(box, alice, alice.phone.code())[0]

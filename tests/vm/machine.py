@@ -67,7 +67,7 @@ class Machine:
         serial = [option for name in ("console", "shell") for option in ("-serial", f"unix:{self._scratch}/{name}")]
         return [
             "setpriv", "--pdeathsig", "KILL",
-            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024",
+            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", "1024",
             "-display", "none", "-monitor", "none", "-nodefaults", "-no-reboot", *serial,
             # What the machine syncs is in the host's file, what it does not is lost when qemu is killed.
             "-drive", f"file={self._disk},if=virtio,format=qcow2,cache=writeback",

@@ -30,15 +30,16 @@ _BOX_PACKAGES = (
 )  # fmt: skip
 
 # What else lets people in, and the clients that knock: for the table of every door (doors.py). ProFTPD conflicts with
-# vsftpd, so its packages only lie in PROFTPD.
+# vsftpd, so its packages only lie in PROFTPD. fail2ban is there for its reader of journals, and does not run.
 _DOOR_PACKAGES = (
-    "at", "cockpit-bridge", "cockpit-ws", "cups-client", "cups-daemon", "dovecot-imapd", "dropbear-bin", "putty-tools",
-    "rsync", "vlock", "vsftpd",
+    "at", "cockpit-bridge", "cockpit-ws", "cups-client", "cups-daemon", "dovecot-imapd", "dropbear-bin", "fail2ban",
+    "putty-tools", "rsync", "vlock", "vsftpd",
 )  # fmt: skip
 PROFTPD = "/var/cache/proftpd"
-_PROFTPD_HOOK = (
+_DOORS_HOOK = (
     f'mkdir -p "$1{PROFTPD}/partial" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -qq --yes --no-install-recommends '
-    f'--download-only -o Dir::Cache::archives="$1{PROFTPD}" install proftpd-core'
+    f'--download-only -o Dir::Cache::archives="$1{PROFTPD}" install proftpd-core && '
+    'rm "$1/etc/systemd/system/multi-user.target.wants/fail2ban.service"'
 )
 
 # The file server, and its own client. A domain's programs are not needed.
@@ -87,8 +88,8 @@ def box_recipe(suite: str) -> Recipe:
 
 
 def doors_recipe(suite: str) -> Recipe:
-    """As box_recipe, with every service and client that the table of doors calls."""
-    return Recipe(suite, "minbase", (*_BOX_PACKAGES, *_DOOR_PACKAGES), _PROFTPD_HOOK)
+    """As box_recipe, with every service and client that the table of doors calls, and fail2ban."""
+    return Recipe(suite, "minbase", (*_BOX_PACKAGES, *_DOOR_PACKAGES), _DOORS_HOOK)
 
 
 def samba_recipe(suite: str) -> Recipe:
@@ -99,11 +100,6 @@ def samba_recipe(suite: str) -> Recipe:
 def domain_recipe(suite: str) -> Recipe:
     """As samba_recipe, with what makes a domain controller and what makes a member of a domain."""
     return Recipe(suite, "minbase", (*_BOX_PACKAGES, *_SAMBA_PACKAGES, *_DOMAIN_PACKAGES), _DOMAIN_HOOK)
-
-
-def fail2ban_recipe(suite: str) -> Recipe:
-    """As box_recipe, with the program that shuts out addresses."""
-    return Recipe(suite, "minbase", (*_BOX_PACKAGES, "fail2ban"))
 
 
 def machine_recipe(suite: str) -> Recipe:
