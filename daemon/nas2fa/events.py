@@ -103,4 +103,9 @@ class Event(Enum):
     CLOCK_RESCUED = Kind(
         "70f2dd59fa5b4d3190f87caa51082a1a", LOG_WARNING, "clock set by uid {by} by codes of {user}: {reason}"
     )
+    PHONE_OFF = Kind("d9f2d1c87a6742448118acf3d6680bbe", LOG_NOTICE, "phone of {user}: {reason} (attempt {attempt})")
+    CLOCK_PHONES = Kind("b3f8e4ada0d742a5b33797319a90e8e6", LOG_WARNING, "clock of this box: {reason}")
+    CLOCK_SUSPECT = Kind(
+        "404346cf162d460eb396155e6d474b98", LOG_WARNING, "clock of this box may be wrong: {reason} (attempt {attempt})"
+    )
     FLOOD = Kind("f3b9155ac4554cfab4e4e25ab215734a", LOG_WARNING, "not every attempt of uid {by} is recorded: {reason}")

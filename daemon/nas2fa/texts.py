@@ -6,6 +6,7 @@ from nas2fa.errors import Reason
 
 CODE_PROMPT = "Verification code: "
 CODE_HINT = "Two-step verification: type the code your authenticator app shows, or a recovery code."
+MINUTES_FROM = 180  # seconds that are told in minutes
 PLEASE_WAIT = "One moment, please."
 
 _REFUSALS = {
@@ -50,6 +51,38 @@ def locked(seconds: float) -> str:
     return f"Too many wrong codes. Try again in {_minutes(seconds)}, or ask the administrator to unlock you."
 
 
+def phone_off(seconds: int) -> str:
+    """The line after a good code for the owner of a phone that is so far ahead of this box."""
+    return f"Your phone's clock is about {ahead_or_behind(seconds)} this box. Set it to automatic time."
+
+
+def box_off(seconds: int) -> str:
+    """The line after a good code when it is the box: the phones are so far ahead of it."""
+    return (
+        f"The clock of this box is about {ahead_or_behind(-seconds)} the phones of its users. "
+        "Tell the administrator: nas2fa clock"
+    )
+
+
+def resynced(seconds: int) -> str:
+    """The line after two codes in a row, of a phone that is so far ahead of this box."""
+    return (
+        f"Your phone's clock is about {ahead_or_behind(seconds)} this box, which is taken into account from now on. "
+        "Set it to automatic time; the first login after that may need two codes in a row."
+    )
+
+
+def ahead_or_behind(seconds: int) -> str:
+    """How far and which way, in words."""
+    span = f"{abs(seconds)} s" if abs(seconds) < MINUTES_FROM else f"{round(abs(seconds) / 60)} minutes"
+    return f"{span} {side(seconds)}"
+
+
+def side(seconds: int) -> str:
+    """Which way."""
+    return "behind" if seconds < 0 else "ahead of"
+
+
 def on_trial(seconds: float) -> str:
     """The line before the prompt of an administrator while `nas2fa system enable` waits to be confirmed."""
     return (
@@ -89,8 +122,7 @@ def first_code_missed(seconds: int | None) -> str:
     """The line after a first code that was not right; `seconds` is how far off it was, when that can be told."""
     if seconds is None:
         return "That code is not right. Check that you scanned this key, and type the code your app shows now."
-    side = "behind" if seconds < 0 else "ahead of"
     return (
-        f"That code is right for another time: your phone's clock is about {abs(seconds)} s {side} this box. "
+        f"That code is right for another time: your phone's clock is about {ahead_or_behind(seconds)} this box. "
         "Set both to automatic time, wait for the next code and type it."
     )

@@ -1,29 +1,39 @@
-"""Boxes, clocks and a volume in simulated time, over the real store: what test_state_replay.py plays histories on.
+"""Boxes, a phone and a volume in simulated time, over the real store and judgement, for test_state_replay.py.
 
-Somebody has written down every code that was ever accepted, and tries it again after each event. That must never
-work, but for the one gap that docs/threat-model.md names: the login never reached the disk, the state was lost, and
-the clock was set back.
+Somebody has written down every code that was ever accepted, and tries it again after each event, alone and as one of
+two in a row. That must never work, but for the one gap that docs/threat-model.md names: the login never reached the
+disk, the state was lost, and the clock was set back.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
+from nas2fa.clock import phones
 from nas2fa.clock.floor import floor_step
+from nas2fa.errors import Reason
+from nas2fa.factors import totp
+from nas2fa.factors.totp import WINDOW
+from nas2fa.login.judgement import Outcome, judge
+from nas2fa.login.lockout import Limits
+from nas2fa.login.resync import CODES
+from nas2fa.login.source import CONSOLE
 from nas2fa.paths import Paths
 from nas2fa.store import files
 from nas2fa.store.marks import Marks
-from nas2fa.store.records import Instant
+from nas2fa.store.records import Authenticator, Credential, Instant, Secret, UserState
 from nas2fa.store.state import State
 
 UID = 1000
 PERIOD = 30
-WINDOW = 1
 EPOCH = 1_700_000_010.0  # true time at the beginning; a step begins here
-KEY = "phone"
+PHONE = Authenticator(Secret(b"12345678901234567890"))
+KEY = PHONE.secret.fingerprint()
+OWNER = Credential(UID, "alice", (PHONE,))
+LIMITS = Limits(deny=1000, fail_interval=900, unlock_time=600)
 
 
 @dataclass
@@ -58,6 +68,7 @@ class World:
     boxes: dict[str, Box] = field(default_factory=dict)
     accepted: dict[int, Accepted] = field(default_factory=dict)
     gaps: int = 0
+    ahead: float = 0.0  # the phone's clock minus true time, seconds
     state: State = field(default=None)  # type: ignore[assignment]  # set by start()
 
     def __post_init__(self) -> None:
@@ -77,6 +88,12 @@ class World:
     def now(self) -> Instant:
         return self.here.now(self.true)
 
+    @property
+    def shift(self) -> int:
+        """By which the phone's codes are looked for."""
+        phone = self.state.get(UID).phones.get(KEY)
+        return phone.shift if phone else 0
+
     def start(self) -> None:
         """Start the daemon on this box; another one that ran there is dead."""
         self.stop()
@@ -92,27 +109,44 @@ class World:
 
     def flush(self) -> None:
         """What the daemon does behind each `allow`, at SIGTERM, and with what it finds at its start."""
+        while self.flush_only():
+            pass
+
+    def flush_only(self) -> bool:
+        """One write of it; True when what came of it is to be written, too."""
         for uid in self.state.take_dirty():
-            assert self.state.flush(uid, self.state.get(uid), self.now)
+            written = self.state.get(uid)
+            assert self.state.flush(uid, written, self.now)
             for step, login in self.accepted.items():
-                login.on_disk |= self.state.get(uid).used.get(KEY, -1) >= step
+                login.on_disk |= written.used.get(KEY, -1) >= step
+            after = phones.in_force(self.state.get(uid), written)
+            if after != self.state.get(uid):
+                self.state.put(uid, after)
+                return True
+        return False
 
     # Events; each is one line of a history.
 
     def wait(self, seconds: float) -> None:
         self.true += seconds
 
-    def login(self, ahead: int = 0, on_disk: bool = True) -> bool:
-        """The phone's owner, whose code is `ahead` steps from the box's now; True when let in."""
-        step = int(self.now.wall // PERIOD) + ahead
-        if not self.acceptable(step):
-            return False
-        before = self.state.get(UID)
-        self.state.put(UID, replace(before, used=MappingProxyType({**before.used, KEY: step})))
-        self.accepted[step] = Accepted(self.true, self.now.wall)
-        if on_disk:
-            self.flush()
-        return True
+    def login(self, off: int = 0, on_disk: bool = True) -> bool:
+        """A code `off` steps from the box's now; True when let in."""
+        return self._typed(int(self.now.wall // PERIOD) + off, on_disk)
+
+    def owner(self, on_disk: bool = True, delay: float = 5.0) -> bool:
+        """The phone's owner, who types what it shows, `delay` seconds later; True when let in."""
+        step = int((self.true + self.ahead) // PERIOD)
+        self.wait(delay)
+        return self._typed(step, on_disk)
+
+    def in_a_row(self) -> bool:
+        """The owner, who takes the next code when the first one is refused; True when let in."""
+        return self.owner() or self.play("wait", 25.0) or self.owner()
+
+    def phone(self, ahead: float) -> None:
+        """The phone's clock is set, or drifts."""
+        self.ahead = ahead
 
     def kill(self) -> None:
         self.start()
@@ -143,13 +177,13 @@ class World:
         self.wait(10)
         self.start()
 
-    def elsewhere_and_back(self, ahead: int) -> None:
+    def elsewhere_and_back(self, off: int) -> None:
         """Unmounted under a running daemon, used on the other box, and mounted again."""
         first, running = self.here, self.state
         self.flush()
         self.here, self.state = self.boxes["b" if first.name == "a" else "a"], None  # type: ignore[assignment]
         self.start()
-        self.login(ahead)
+        self.login(off)
         self.stop()
         self.here, self.state = first, running
 
@@ -160,27 +194,62 @@ class World:
         self._lose_run()
         self.start()
 
+    # The judgement
+
+    def floor(self, uid: int, authenticator: Authenticator, state: UserState, at: Instant) -> int:
+        """As server/world.py has it."""
+        phone = state.phones.get(KEY)
+        ahead = (phone.ahead if phone else 0) if self.state.settled(uid) else phones.SHIFT_MAX
+        used, born = state.used.get(KEY), self.state.born(KEY)
+        return floor_step(used, self.state.began, at, PERIOD, WINDOW, born=born, ahead=ahead)
+
+    def judged(self, state: UserState, step: int, now: Instant) -> tuple[UserState, Outcome]:
+        """What comes of the code of this step."""
+        return judge(OWNER, state, totp.code_at(PHONE, step), CONSOLE, now, self.floor, LIMITS)
+
+    def _typed(self, step: int, on_disk: bool) -> bool:
+        self.state.follow(self.now)
+        after, outcome = self.judged(self.state.get(UID), step, self.now)
+        self.state.put(UID, after)
+        if outcome.reason is not Reason.OK:
+            return False
+        if on_disk or outcome.durable:
+            self.flush()
+        self.accepted[step] = Accepted(self.true, self.now.wall, on_disk or outcome.durable)
+        return True
+
     # The thief
 
-    def acceptable(self, step: int) -> bool:
-        self.state.follow(self.now)
-        now = self.now
-        used = self.state.get(UID).used.get(KEY)
-        floor = floor_step(used, self.state.began, now, PERIOD, WINDOW, born=self.state.born(KEY))
-        return abs(step - int(now.wall // PERIOD)) <= WINDOW and step > floor
-
     def thief(self) -> None:
-        """Every code that was ever accepted is tried again."""
-        for step, login in self.accepted.items():
-            if self.acceptable(step):
-                set_back = self.now.wall - login.wall < self.true - login.true - 1e-3
-                assert set_back, f"step {step} accepted twice"
-                assert not login.on_disk, f"step {step} was on disk and is accepted twice"
-                self.gaps += 1
+        """Every code that was ever accepted is tried again, and after each the ones that follow it."""
+        self.state.follow(self.now)
+        for step in self.accepted:
+            if abs(step - int(self.now.wall // PERIOD)) > 2 * totp.REACH:
+                continue  # nothing is looked for there
+            after, outcome = self.judged(self.state.get(UID), step, self.now)
+            if outcome.reason is Reason.OK:
+                self._stolen(step)
+            elif after.noted is not None:
+                self._in_a_row(step, after)
+
+    def _in_a_row(self, first: int, noted: UserState) -> None:
+        for step in range(first + 1, first + 1 + CODES):
+            for seconds in (0.0, 29.0, 59.0) if step in self.accepted else ():
+                later = Instant(self.now.wall + seconds, self.now.boot + seconds)
+                if self.judged(noted, step, later)[1].reason is Reason.OK:
+                    self._stolen(step)
+
+    def _stolen(self, step: int) -> None:
+        login = self.accepted[step]
+        set_back = self.now.wall - login.wall < self.true - login.true - 1e-3
+        assert set_back, f"step {step} accepted twice"
+        assert not login.on_disk, f"step {step} was on disk and is accepted twice"
+        self.gaps += 1
 
     def play(self, event: str, *args: object) -> object:
         """One event, then the thief."""
-        result = getattr(self, event)(*args)
+        act: Callable[..., object] = getattr(self, event)
+        result = act(*args)
         self.thief()
         return result
 

@@ -12,11 +12,12 @@ import pytest
 from commanding import ME, ROOT, Command
 from scripted_daemon import HANG_UP, ScriptedDaemon, answer, ask, done, refuse, request, say
 
+AUTHENTICATOR = {"label": "phone", "algorithm": "SHA1", "digits": 6, "period": 30, "created": 1_700_000_000}
 STATUS = {
     **ME,
     "armed": True,
     "pending": False,
-    "authenticators": [{"label": "phone", "algorithm": "SHA1", "digits": 6, "period": 30, "created": 1_700_000_000}],
+    "authenticators": [{**AUTHENTICATOR, "offset": 24, "shift": 22}],
     "recovery_left": 9,
     "locked": None,
     "last_ok": 0,
@@ -37,6 +38,22 @@ def test_status_of_oneself(nas2fa) -> None:
     assert outcome.code == 0
     assert "2-step verification  on" in outcome.out
     assert "phone: 6 digits every 30 s, SHA1" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("offset", "shift", "words"),
+    [
+        (24, 22, "about 24 s ahead of this box; its codes are looked for +22 s from now"),
+        (-250, 0, "about 4 minutes behind this box\n"),
+        (0, 0, "that of this box"),
+        (None, 0, "not known yet"),
+        (None, -120, "not known yet; its codes are looked for -120 s from now"),
+    ],
+)
+def test_the_clock_of_a_phone_in_words(nas2fa, offset: int | None, shift: int, words: str) -> None:
+    status = {**STATUS, "authenticators": [{**AUTHENTICATOR, "offset": offset, "shift": shift}]}
+    with ScriptedDaemon(nas2fa.socket, [request("status", **ME), done(**status)]):
+        assert f"Clock of that phone  {words}" in nas2fa("status").out
 
 
 def test_status_as_json_is_what_the_daemon_said(nas2fa) -> None:

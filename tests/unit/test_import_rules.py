@@ -25,7 +25,7 @@ ALLOWED = {
     "factors": {"errors", "factors", "store.records"},
     "clock": {"store.records", "errors", "clock"},
     "store": {"errors", "paths", "store", "shown"},
-    "login": COMMON | {"login", "factors", "store.records"},
+    "login": COMMON | {"login", "factors", "store.records", "clock.phones"},
     "enrolment": COMMON | {"enrolment", "login", "factors", "store.records"},
     "control": COMMON | {"control", "clock.words"},
     "activation": COMMON | {"activation", "control", "config"},
@@ -41,7 +41,7 @@ ALLOWED = {
 }
 PURE = ("login", "factors", "steps", "errors", "texts", "shown", "network", "rules", "store.records")
 PURE += ("control.codec", "control.verbs", "control.smb", "smb.status", "smb.ending")
-PURE += ("control.courier", "clock.words", "clock.verdict")
+PURE += ("control.courier", "clock.words", "clock.verdict", "clock.phones", "clock.floor")
 IMPURE = {"os", "socket", "time", "logging", "asyncio", "subprocess", "threading", "select", "systemd", "io"}
 OUTSIDE = {
     "cli": {"click", "segno", "systemd"},

@@ -5,15 +5,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from box_network import OWN
+from nas2fa.clock import phones
 from nas2fa.clock.floor import floor_step
 from nas2fa.errors import Reason, StoreError
 from nas2fa.factors import recovery, totp
 from nas2fa.login.attempt import Attempt, Rules, Verdict
 from nas2fa.login.conversation import converse
+from nas2fa.login.judgement import Outcome
 from nas2fa.login.lockout import Limits
 from nas2fa.login.protocol import Hello
 from nas2fa.login.source import Console
 from nas2fa.network import Own
+from nas2fa.server.phones import Watch
 from nas2fa.steps import Answer, Ask, Cut, Durable, InGroups, PasswordVersion, Tell
 from nas2fa.store.records import EMPTY_STATE, Authenticator, Credential, Exemption, Instant, Secret, UserState
 
@@ -64,6 +67,7 @@ class MemoryWorld:
     asked_groups: list[str] = field(default_factory=list)
     password: str = "$y$j9T$salt1"  # its version
     trials: dict[int, float] = field(default_factory=dict)  # uid -> seconds left
+    watch: Watch = field(default_factory=lambda: Watch({}, NOON))
 
     def rules(self) -> Rules:
         return self.the_rules
@@ -92,10 +96,18 @@ class MemoryWorld:
         self.states[uid], answer = fn(self.load(uid, user), self.state(uid))
         return answer
 
-    def floor(self, authenticator: Authenticator, state: UserState, at: Instant) -> int:
+    def floor(self, uid: int, authenticator: Authenticator, state: UserState, at: Instant) -> int:
         name = authenticator.secret.fingerprint()
-        used = state.used.get(name)
-        return floor_step(used, self.began, at, authenticator.period, totp.WINDOW, born=name in self.born)
+        used, ahead = state.used.get(name), state.phones[name].ahead if name in state.phones else 0
+        born = name in self.born
+        return floor_step(used, self.began, at, authenticator.period, totp.WINDOW, born=born, ahead=ahead)
+
+    def heard(self, attempt: Attempt, uid: int, outcome: Outcome, at: Instant) -> int | None:
+        return self.watch.heard(attempt, uid, outcome, at)
+
+    def written(self, uid: int = UID) -> None:
+        """The state of this moment is on disk."""
+        self.states[uid] = phones.in_force(self.state(uid), self.state(uid))
 
     def trial(self, uid: int, boot: float) -> float:
         return self.trials.get(uid, 0.0)
@@ -174,6 +186,8 @@ def play(
                     reply = world.password
                 case Durable():
                     reply = world.disk
+                    if reply:
+                        world.written()
     except StopIteration as end:
         played.verdict = end.value
     assert not script, f"not asked for: {len(script)} answers"

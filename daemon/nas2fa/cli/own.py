@@ -13,6 +13,7 @@ from nas2fa.cli.advice import ADVICE
 from nas2fa.cli.box import Box, PlainRelay, account, groups_of
 from nas2fa.cli.recovery import RecoveryRelay
 from nas2fa.shown import shown
+from nas2fa.texts import ahead_or_behind
 
 LETS_IN = frozenset({"allow", "pass", "ignore"})  # verdicts after which a login goes on
 
@@ -35,7 +36,7 @@ def status_lines(found: Mapping[str, Any]) -> list[tuple[str, object]]:
     return [
         ("User", f"{found['user']} (uid {found['uid']})"),
         ("2-step verification", _state(found)),
-        *(("Authenticator", _authenticator(authenticator)) for authenticator in found["authenticators"]),
+        *(line for authenticator in found["authenticators"] for line in _authenticator(authenticator)),
         ("Recovery codes left", found["recovery_left"]),
         ("Last accepted code", tables.moment(found["last_ok"]) or "never"),
         ("Locked", tables.locked(found["locked"])),
@@ -51,10 +52,20 @@ def _state(found: Mapping[str, Any]) -> str:
     return f"imported, waits for its first code ({how})" if found["pending"] else f"off ({how})"
 
 
-def _authenticator(authenticator: Mapping[str, Any]) -> str:
+def _authenticator(authenticator: Mapping[str, Any]) -> list[tuple[str, object]]:
     label = f"{authenticator['label']}: " if authenticator["label"] else ""
     how = f"{authenticator['digits']} digits every {authenticator['period']} s, {authenticator['algorithm']}"
-    return f"{label}{how}, since {tables.moment(authenticator['created']) or 'unknown'}"
+    since = tables.moment(authenticator["created"]) or "unknown"
+    return [("Authenticator", f"{label}{how}, since {since}"), ("Clock of that phone", _clock(authenticator))]
+
+
+def _clock(authenticator: Mapping[str, Any]) -> str:
+    offset, shift = authenticator["offset"], authenticator["shift"]
+    if offset is None:
+        known = "not known yet"
+    else:
+        known = f"about {ahead_or_behind(offset)} this box" if offset else "that of this box"
+    return f"{known}; its codes are looked for {shift:+d} s from now" if shift else known
 
 
 @click.command()

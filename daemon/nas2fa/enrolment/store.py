@@ -34,5 +34,5 @@ class AccountStore(Protocol):
     def mark_born(self, fingerprint: str) -> None:
         """Note that this secret was made just now, so that nobody can have used a code of it."""
 
-    def floor(self, authenticator: Authenticator, state: UserState, at: Instant, /) -> int:
-        """The last step of this authenticator that counts as used at this moment (clock/floor.py)."""
+    def floor(self, uid: int, authenticator: Authenticator, state: UserState, at: Instant, /) -> int:
+        """The last step of this user's authenticator that counts as used at this moment (clock/floor.py)."""

@@ -26,15 +26,15 @@ PERIODS: Final = (30, 60)
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The step whose code was typed, and how many steps it is from now (below 0: the past)."""
+    """The step whose code was typed, and how many steps it is from the phone's now (below 0: the past)."""
 
     step: int
     offset: int
 
 
-def step_at(authenticator: Authenticator, now: Instant) -> int:
-    """The time step T of RFC 6238 section 4.2, T0 = 0."""
-    return int(now.wall // authenticator.period)
+def step_at(authenticator: Authenticator, now: Instant, shift: int = 0) -> int:
+    """The time step T of RFC 6238 section 4.2, T0 = 0, on a phone that is `shift` seconds ahead."""
+    return int((now.wall + shift) // authenticator.period)
 
 
 def code_at(authenticator: Authenticator, step: int) -> str:
@@ -48,16 +48,20 @@ def codes_at(authenticator: Authenticator, steps: Iterable[int]) -> Iterator[str
     return (otp.generate_otp(step) for step in steps)
 
 
-def find(authenticator: Authenticator, code: str, now: Instant) -> Match | None:
+def find(authenticator: Authenticator, code: str, now: Instant, shift: int = 0) -> Match | None:
     """Where this code stands, nearest steps first; None when it is not within REACH or the clock is before 1970.
+
+    Steps are counted from the present one of a phone that is `shift` seconds ahead: that moves the window, and leaves
+    it as wide as it was. REACH is that of the box's own clock, so a phone that was set right is found in it again.
 
     Within the window every step is computed and compared, so that time does not tell which one matched.
     """
-    current = step_at(authenticator, now)
+    current = step_at(authenticator, now, shift)
     window = _matches(authenticator, code, current, range(-WINDOW, WINDOW + 1))
     if window:
         return window[0]
-    beyond = [o for o in range(-REACH, REACH + 1) if abs(o) > WINDOW]
+    moved = current - step_at(authenticator, now)
+    beyond = [o for o in range(-REACH - moved, REACH - moved + 1) if abs(o) > WINDOW]
     return next(iter(_matches(authenticator, code, current, beyond)), None)
 
 

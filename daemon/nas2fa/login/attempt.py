@@ -61,8 +61,14 @@ class World(Protocol):
     def trial(self, uid: int, boot: float) -> float:
         """Seconds until the second step switches itself off, for an admin who has not confirmed it; else 0."""
 
-    def floor(self, authenticator: Authenticator, state: UserState, at: Instant, /) -> int:
-        """The last step of this authenticator that counts as used at this moment (clock/floor.py)."""
+    def floor(self, uid: int, authenticator: Authenticator, state: UserState, at: Instant, /) -> int:
+        """The last step of this user's authenticator that counts as used at this moment (clock/floor.py)."""
+
+    def heard(self, attempt: Attempt, uid: int, outcome: Outcome, at: Instant) -> int | None:
+        """Let the box learn from this outcome how far off its phones are.
+
+        How far they agree that they are ahead of it, seconds; None when it is not the box that is off.
+        """
 
 
 @dataclass(frozen=True, slots=True)

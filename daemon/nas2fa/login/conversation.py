@@ -14,6 +14,7 @@ from nas2fa.errors import ProtocolError, Reason, StoreError
 from nas2fa.factors import recovery
 from nas2fa.login.admission import admission, loaded, remember
 from nas2fa.login.attempt import Attempt, Flow, Verdict, World
+from nas2fa.login.clocks import described, off_line
 from nas2fa.login.judgement import Outcome, codes_per_try, judge
 from nas2fa.login.lockout import Lock, count_failure, count_refused, standing
 from nas2fa.login.policy import Action, Decision
@@ -82,13 +83,17 @@ def _answered(attempt: Attempt, world: World, asked: Credential, answer: Answer,
         world.put(asked.uid, state)
         raise
     attempt.outcome = outcome
-    attempt.note(_described(outcome))
+    attempt.note(described(outcome))
+    box = world.heard(attempt, asked.uid, outcome, answer.now)
     if outcome.reason is not Reason.OK:
         return (yield from _refuse_outcome(attempt, outcome))
     if outcome.durable and not (yield Durable(asked.uid)):
         return (yield from _refuse(attempt, "unavailable", Reason.WRITE_FAILED))
     if outcome.durable:
         world.update(asked.uid, attempt.hello.user, lambda c, s: (opened_by_login(attempt, world, rule, c, s), None))
+    line = off_line(outcome, box)
+    if line:
+        yield Tell(line, error=True)  # as those of `_ask`
     return Verdict("allow", Reason.OK)
 
 
@@ -221,15 +226,3 @@ def _refuse(attempt: Attempt, word: str, reason: Reason, seconds: float = 0.0) -
     text = texts.locked(seconds) if reason is Reason.LOCKED else texts.refusal(reason, attempt.id)
     yield Tell(text, error=True)
     return Verdict(word, reason)
-
-
-def _described(outcome: Outcome) -> str:
-    """The trace line of a judged answer."""
-    line = f"answer: {outcome.reason}"
-    if outcome.factor:
-        line += f" ({outcome.factor})"
-    if outcome.steps:
-        line += f" by {outcome.steps} steps"
-    if outcome.lock is not None:
-        line += f"; {outcome.lock.reason} for {outcome.lock.seconds:.0f} s"
-    return line

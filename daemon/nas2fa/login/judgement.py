@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from nas2fa.clock import phones
 from nas2fa.errors import Reason
 from nas2fa.factors import recovery, totp
+from nas2fa.login import resync
 from nas2fa.login.lockout import Limits, Lock, count_failure, count_refused, count_success, standing
 from nas2fa.login.source import Source
-from nas2fa.store.records import Authenticator, Credential, Instant, UserState
+from nas2fa.store.records import Authenticator, Credential, Instant, Noted, Phone, UserState
 
-# The last step of this authenticator that counts as used, given the state (clock/floor.py).
-Floor: TypeAlias = Callable[[Authenticator, UserState, Instant], int]
+# The last step of this authenticator of this uid that counts as used, given the state (clock/floor.py).
+Floor: TypeAlias = Callable[[int, Authenticator, UserState, Instant], int]
 
 # Secrets of one user whose used steps are remembered, resets and imports included; more while their codes are in reach.
 USED_MAX: Final = 16
@@ -30,7 +33,10 @@ class Outcome:
     """What one answer came to.
 
     guess: the answer missed at least one secret it was compared with, so a refusal pays for it. steps: how far off an
-    OLD or FUTURE code was. durable: a mark must reach the disk before anybody is let in.
+    OLD or FUTURE code was. durable: a mark must reach the disk before anybody is let in. name, phone: the fingerprint
+    of the secret whose code this was, right or off, and what is known of its phone's clock by now. off: how far the
+    phone is ahead by this code, seconds, when it was OLD or FUTURE. noted: the next code in a row lets in. resynced:
+    this one did.
     """
 
     reason: Reason
@@ -40,6 +46,11 @@ class Outcome:
     factor: str = ""
     durable: bool = False
     unavailable: bool = False  # nothing could be compared: neither right nor wrong
+    name: str = ""
+    phone: Phone | None = None
+    off: int = 0
+    noted: bool = False
+    resynced: bool = False
 
 
 def codes_per_try(credential: Credential) -> int:
@@ -54,22 +65,25 @@ def judge(
 
     A code that is right but REUSED, SPENT or from before a FRESH_START proves the device or the paper, and CLOCK is the
     box's fault: they are refused without being counted, so that a client which logs in twice at once does not lock its
-    user out. Everything else is a guess and pays.
+    user out. Everything else is a guess and pays for each code that it could have hit.
     """
-    lock = standing(state, source, now.boot, codes_per_try(credential))
+    codes = codes_per_try(credential)
+    lock = standing(state, source, now.boot, codes)
     if lock is not None:
         return count_refused(state, source), Outcome(lock.reason, lock=lock)
-    state, outcome = _match(credential, state, text, now, floor)
+    noted = resync.awaited(state, source, now.boot, codes)
+    state, outcome = _match(credential, state, text, now, floor, noted)
     if outcome.reason is Reason.OK:
-        return replace(count_success(state, source), last_ok=int(now.wall)), outcome
+        outcome = replace(outcome, phone=state.phones.get(outcome.name))
+        return replace(count_success(state, source), last_ok=int(now.wall), noted=None), outcome
     if not outcome.guess:
         return state, outcome
-    state = count_failure(state, source, now.boot, codes_per_try(credential), limits)
-    return state, replace(outcome, lock=standing(state, source, now.boot, codes_per_try(credential)))
+    state = count_failure(state, source, now.boot, codes + (resync.CODES if noted else 0), limits)
+    return state, replace(outcome, lock=standing(state, source, now.boot, codes))
 
 
 def _match(
-    credential: Credential, state: UserState, text: str, now: Instant, floor: Floor
+    credential: Credential, state: UserState, text: str, now: Instant, floor: Floor, noted: Noted | None
 ) -> tuple[UserState, Outcome]:
     typed = text.replace(" ", "")
     if not typed:
@@ -80,7 +94,7 @@ def _match(
     if code is not None and credential.recovery is not None:
         return _match_recovery(credential, state, code)
     if typed.isdigit():
-        return _match_totp(credential, state, typed, now, floor)
+        return _match_totp(credential, state, typed, now, floor, noted)
     return state, Outcome(Reason.WRONG, guess=True)
 
 
@@ -96,11 +110,11 @@ def _match_recovery(credential: Credential, state: UserState, code: str) -> tupl
 
 
 def _match_totp(
-    credential: Credential, state: UserState, typed: str, now: Instant, floor: Floor
+    credential: Credential, state: UserState, typed: str, now: Instant, floor: Floor, noted: Noted | None
 ) -> tuple[UserState, Outcome]:
     """The best outcome over all authenticators; each is tried, whatever the others said."""
     results = [
-        _one(authenticator, state, typed, now, floor)
+        _one(authenticator, state, typed, now, partial(floor, credential.uid), noted)
         for authenticator in credential.authenticators
         if authenticator.digits == len(typed)
     ]
@@ -113,25 +127,58 @@ def _match_totp(
 
 
 def _one(
-    authenticator: Authenticator, state: UserState, typed: str, now: Instant, floor: Floor
+    authenticator: Authenticator,
+    state: UserState,
+    typed: str,
+    now: Instant,
+    floor: Callable[[Authenticator, UserState, Instant], int],
+    noted: Noted | None,
 ) -> tuple[UserState, Outcome]:
     name = authenticator.secret.fingerprint()
-    last = state.used.get(name, 0)
-    if totp.step_at(authenticator, now) + totp.WINDOW < last:
+    last, phone = state.used.get(name, 0), state.phones.get(name)
+    if totp.step_at(authenticator, now, phones.last_reach(phone) if phone else 0) + totp.WINDOW < last:
         # Codes of `last` were accepted, yet the clock stands before it: local proof that time went back.
         return state, Outcome(Reason.CLOCK)
-    match = totp.find(authenticator, typed, now)
+    match = totp.find(authenticator, typed, now, phone.shift if phone else 0)
     if match is None:
         return state, Outcome(Reason.WRONG, guess=True)
-    if match.offset < -totp.WINDOW:
-        return state, Outcome(Reason.OLD, guess=True, steps=-match.offset)
-    if match.offset > totp.WINDOW:
-        return _burn(state, name, match), Outcome(Reason.FUTURE, guess=True, steps=match.offset)
-    if match.step <= last or burnt(name, match.step) in state.spent:
+    spent, least = burnt(name, match.step) in state.spent, max(last, floor(authenticator, state, now)) + 1
+    if abs(match.offset) > totp.WINDOW:
+        return _beyond(authenticator, state, match, now, noted, least=match.step + 1 if spent else least)
+    if match.step <= last or spent:
         return state, Outcome(Reason.REUSED)
-    if match.step <= floor(authenticator, state, now):
+    if match.step < least:
         return state, Outcome(Reason.FRESH_START)
-    return with_used(_unburn(state, name, match.step), authenticator, match.step), Outcome(Reason.OK, factor="totp")
+    return with_code(state, authenticator, match.step, now), Outcome(Reason.OK, factor="totp", name=name)
+
+
+def _beyond(
+    authenticator: Authenticator, state: UserState, match: totp.Match, now: Instant, noted: Noted | None, *, least: int
+) -> tuple[UserState, Outcome]:
+    """A right code from outside the window; from step `least` on nothing but that speaks against it."""
+    name = authenticator.secret.fingerprint()
+    fresh = match.step >= least
+    in_a_row = fresh and noted is not None and noted.step >= least
+    followed = resync.completed(state, noted, authenticator, match, now) if in_a_row else None
+    if followed is not None:
+        # On disk before anybody is let in: no bound of what counts as used after a power cut reaches so far.
+        after = with_used(_unburn(followed, name, match.step), authenticator, match.step)
+        return after, Outcome(Reason.OK, factor="totp", name=name, durable=True, resynced=True, steps=match.offset)
+    reason = Reason.OLD if match.offset < 0 else Reason.FUTURE
+    off = phones.middle((phones.begin_of(match.step, authenticator.period, now.wall),), authenticator.period)
+    outcome = Outcome(reason, guess=True, steps=abs(match.offset), name=name, off=off)
+    if reason is Reason.FUTURE:
+        state = _burn(state, authenticator, match.step, now)
+    after = resync.note(state, authenticator, match, now) if fresh else state
+    return after, replace(outcome, noted=after is not state)
+
+
+def with_code(state: UserState, authenticator: Authenticator, step: int, now: Instant) -> UserState:
+    """The state after an accepted code: its step is used, and tells of the phone's clock."""
+    name = authenticator.secret.fingerprint()
+    phone = phones.with_code(state.phones.get(name, Phone(authenticator.period)), step, now.wall)
+    state = replace(state, phones=MappingProxyType({**state.phones, name: phone}))
+    return with_used(_unburn(state, name, step), authenticator, step)
 
 
 def with_used(state: UserState, authenticator: Authenticator, step: int) -> UserState:
@@ -142,7 +189,8 @@ def with_used(state: UserState, authenticator: Authenticator, step: int) -> User
     past = [o for o, last in used.items() if all(abs(last * p - wall) > USED_REACH for p in totp.PERIODS)]
     for other in past[: max(0, len(used) - USED_MAX + 1)]:
         del used[other]
-    return replace(state, used=MappingProxyType({**used, name: step}))
+    kept = {other: phone for other, phone in state.phones.items() if other in used or other == name}
+    return replace(state, used=MappingProxyType({**used, name: step}), phones=MappingProxyType(kept))
 
 
 def burnt(name: str, step: int) -> str:
@@ -150,10 +198,11 @@ def burnt(name: str, step: int) -> str:
     return f"{name}@{step}"
 
 
-def _burn(state: UserState, name: str, match: totp.Match) -> UserState:
-    """The state in which this future step is used up; what is past its time is forgotten."""
-    state = _unburn(state, name, match.step - match.offset - totp.WINDOW - 1)
-    return replace(state, spent=state.spent | {burnt(name, match.step)})
+def _burn(state: UserState, authenticator: Authenticator, step: int, now: Instant) -> UserState:
+    """The state in which this future step is used up; what no shift brings back into the window is forgotten."""
+    name = authenticator.secret.fingerprint()
+    state = _unburn(state, name, totp.step_at(authenticator, now, -phones.SHIFT_MAX) - totp.WINDOW - 1)
+    return replace(state, spent=state.spent | {burnt(name, step)})
 
 
 def _of_these(state: UserState, credential: Credential) -> UserState:

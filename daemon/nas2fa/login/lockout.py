@@ -59,6 +59,11 @@ def spent_guesses(state: UserState, purse: str, boot: float) -> int:
     return sum(g.cost for g in state.guesses if g.purse == purse and boot - g.at < DAY)
 
 
+def can_pay(state: UserState, source: Source, boot: float, codes: int) -> bool:
+    """Whether the source's purse still has so many codes."""
+    return spent_guesses(state, source.purse, boot) + codes <= BUDGET.get(source.purse, 0)
+
+
 def count_failure(state: UserState, source: Source, boot: float, codes: int, limits: Limits) -> UserState:
     """One checked wrong try, `codes` being how many codes would have been accepted at that moment.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nas2fa.clock import phones
 from nas2fa.errors import StoreError
 from nas2fa.factors import recovery
 from nas2fa.login import lockout, trust
@@ -19,7 +20,7 @@ def status(credential: Credential, state: UserState, now: Instant) -> dict[str, 
         "user": credential.user,
         "armed": credential.armed,
         "pending": credential.pending is not None,
-        "authenticators": [_authenticator(a) for a in credential.authenticators],
+        "authenticators": [_authenticator(a, state) for a in credential.authenticators],
         "recovery_left": recovery.left(credential.recovery, state.spent),
         "locked": _lock(credential, state, now),
         "last_ok": state.last_ok,
@@ -81,13 +82,16 @@ def exemption(found: Exemption, wall: float) -> dict[str, Any]:
     }
 
 
-def _authenticator(authenticator: Authenticator) -> dict[str, Any]:
+def _authenticator(authenticator: Authenticator, state: UserState) -> dict[str, Any]:
+    phone = state.phones.get(authenticator.secret.fingerprint())
     return {
         "label": authenticator.label,
         "algorithm": authenticator.algorithm,
         "digits": authenticator.digits,
         "period": authenticator.period,
         "created": authenticator.created,
+        "offset": None if phone is None else phones.offset_of(phone),
+        "shift": 0 if phone is None else phone.shift,
     }
 
 

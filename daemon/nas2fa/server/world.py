@@ -10,20 +10,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from nas2fa import audit
+from nas2fa.clock import phones
 from nas2fa.clock.floor import floor_step
 from nas2fa.clock.now import now
+from nas2fa.clock.phones import SHIFT_MAX
 from nas2fa.config import Config
 from nas2fa.errors import Reason, StoreError
 from nas2fa.factors.totp import WINDOW
 from nas2fa.interfaces import own_addresses
 from nas2fa.login import grants
-from nas2fa.login.attempt import Rules
+from nas2fa.login.attempt import Attempt, Rules
 from nas2fa.login.grants import Terms
+from nas2fa.login.judgement import Outcome
 from nas2fa.login.lockout import Limits
 from nas2fa.login.source import Console
 from nas2fa.network import Own
 from nas2fa.paths import Paths
 from nas2fa.server import trial
+from nas2fa.server.phones import Watch
 from nas2fa.store.credentials import Credentials
 from nas2fa.store.exemptions import Exemptions
 from nas2fa.store.records import EMPTY_STATE, Authenticator, Credential, Exemption, Instant, UserState
@@ -43,6 +47,7 @@ class StoreWorld:
         self.credentials = credentials
         self.states = state
         self.exempted = Exemptions(paths)
+        self._watch = Watch(state.known(), now())
         self._writer = ThreadPoolExecutor(1, "writer")  # one, so that writes of a record never overtake each other
         self._removals: Counter[int] = Counter()
         self._wake = asyncio.Event()
@@ -109,11 +114,24 @@ class StoreWorld:
         """Seconds until the second step switches itself off, when this admin has to confirm it; else 0."""
         return trial.seconds_left(self._paths.trial, uid, boot)
 
-    def floor(self, authenticator: Authenticator, state: UserState, at: Instant) -> int:
-        """The last step that counts as used (clock/floor.py); what was made in this state's life has only its own."""
+    def floor(self, uid: int, authenticator: Authenticator, state: UserState, at: Instant) -> int:
+        """The last step that counts as used (clock/floor.py); what was made in this state's life has only its own.
+
+        While the disk's word on this user cannot be read, their phone may have been as far ahead as any.
+        """
         name = authenticator.secret.fingerprint()
-        used, born = state.used.get(name), self.states.born(name)
-        return floor_step(used, self.states.began, at, authenticator.period, WINDOW, born=born)
+        used, born, phone = state.used.get(name), self.states.born(name), state.phones.get(name)
+        known = phone.ahead if phone else 0
+        ahead = known if self.states.settled(uid) else SHIFT_MAX
+        return floor_step(used, self.states.began, at, authenticator.period, WINDOW, born=born, ahead=ahead)
+
+    def heard(self, attempt: Attempt, uid: int, outcome: Outcome, at: Instant) -> int | None:
+        """Let the watch over all phones hear of an outcome; how far the box is behind them, if it is the box."""
+        return self._watch.heard(attempt, uid, outcome, at)
+
+    def phones(self) -> dict[str, Any]:
+        """What the phones of all users say of this box's clock; see Watch.summary."""
+        return self._watch.summary(now().boot)
 
     def save(self, credential: Credential) -> Credential:
         """Write a credential; waits for the disk, so it belongs into the writer's thread."""
@@ -148,7 +166,7 @@ class StoreWorld:
 
     async def durable(self, uid: int) -> bool:
         """Put this user's marks on disk now; False when the disk would not."""
-        return await self.off_loop(self._flush_work(uid))
+        return await self._carry(uid)
 
     async def off_loop(self, work: Callable[[], T]) -> T:
         """Run blocking work in the writer's thread. Once asked for it is done, even if nobody waits any more."""
@@ -163,7 +181,7 @@ class StoreWorld:
             self._waiting |= self.states.take_dirty()
             while self._waiting:  # taken one by one: at a stop, `close` finds those whose turn has not come
                 uid = self._waiting.pop()
-                if not await self.off_loop(self._flush_work(uid)) and self._asks(uid):
+                if not await self._carry(uid) and self._asks(uid):
                     audit.emit(audit.Event.STORE_FAULT, uid=uid, reason=Reason.WRITE_FAILED)
 
     def _asks(self, uid: int) -> bool:
@@ -176,9 +194,16 @@ class StoreWorld:
     def close(self) -> None:
         """At SIGTERM: the marks that are still only in /run go to disk, then the writer ends."""
         for uid in self._waiting | self.states.take_dirty():
-            self._writer.submit(self._flush_work(uid))
+            self._writer.submit(self.states.flush, uid, self.states.get(uid), now())
         self._writer.shutdown(wait=True)
 
-    def _flush_work(self, uid: int) -> Callable[[], Any]:
+    async def _carry(self, uid: int) -> bool:
+        """Put what is in memory now on disk; what it wants of the phones' shifts is in force from then on."""
         state, at = self.states.get(uid), now()
-        return lambda: self.states.flush(uid, state, at)
+        written = await self.off_loop(lambda: self.states.flush(uid, state, at))
+        if written:
+            current = self.states.get(uid)
+            after = phones.in_force(current, state)
+            if after != current:
+                self.keep(uid, after)
+        return written

@@ -87,11 +87,18 @@ class Marks:
     def _overwrite(self, fd: int, uid: int, state: UserState, now: Instant) -> None:
         before = _newest(os.pread(fd, SIZE, 0), uid)
         merged = statecodec.merge(state, before.state)
-        merged = replace(merged, wrong_in_row=state.wrong_in_row)  # a good login ends the row
+        newer = {name: phone for name, phone in state.phones.items() if _covers(state, before.state, name)}
+        phones = MappingProxyType({**merged.phones, **newer})
+        merged = replace(merged, wrong_in_row=state.wrong_in_row, phones=phones)  # a good login ends the row
         slot = _fit(Marked(before.seq + 1, self.owner, now.boot, merged), needed=state)
         if os.pwrite(fd, slot, SLOT * ((before.seq + 1) % SLOTS)) != SLOT:
             raise StoreError(Reason.WRITE_FAILED, f"{_name(uid)}: written in part")
         os.fdatasync(fd)
+
+
+def _covers(state: UserState, before: UserState, name: str) -> bool:
+    """Whether `state` knows of every code that the disk knows of: only then may its shift be the smaller one."""
+    return state.used.get(name, -1) >= before.used.get(name, -1)
 
 
 def usable(users_fd: int, uid: int) -> bool:
@@ -135,9 +142,13 @@ def _fit(marked: Marked, needed: UserState) -> bytes:
 
 
 def _own_marks(state: UserState, needed: UserState) -> UserState:
-    """Without what only the disk knew, secrets and recovery codes of long ago, and without the places."""
+    """Without what only the disk knew, secrets and recovery codes of long ago, and without places and estimates.
+
+    The shifts stay: what was accepted by them counts as used (clock/floor.py).
+    """
     used = {key: step for key, step in state.used.items() if key in needed.used}
-    return replace(state, used=MappingProxyType(used), spent=needed.spent, places=())
+    phones = {key: replace(phone, seen=()) for key, phone in state.phones.items() if key in used}
+    return replace(state, used=MappingProxyType(used), spent=needed.spent, places=(), phones=MappingProxyType(phones))
 
 
 def _coalesced(state: UserState) -> list[UserState]:

@@ -166,6 +166,34 @@ class Knock:
 
 
 @dataclass(frozen=True, slots=True)
+class Phone:
+    """What its accepted codes tell of one phone's clock (clock/phones.py). Seconds, phone minus box."""
+
+    period: int = 30  # of its codes
+    seen: tuple[int, ...] = ()  # of the latest accepted codes: where the code's step begins, minus the moment it came
+    shift: int = 0  # by which its codes are looked for
+    wanted: int = 0  # by which they will be, once that is on disk
+
+    @property
+    def ahead(self) -> int:
+        """The most that its codes may have been looked for ahead of the box; seconds, 0 or more.
+
+        Never below 0: where the record could not be read, codes were accepted without it.
+        """
+        return max(0, self.shift, self.wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A right code from beyond the window, which the next one in a row makes good (login/resync.py)."""
+
+    name: str  # fingerprint
+    step: int
+    begin: int  # as one of Phone.seen
+    at: float  # CLOCK_BOOTTIME, seconds
+
+
+@dataclass(frozen=True, slots=True)
 class Exemption:
     """Root's word that no code is asked of somebody in one network, at one service, until a day (login/policy.py)."""
 
@@ -195,6 +223,8 @@ class UserState:
     grants: tuple[Grant, ...] = ()
     knocks: tuple[Knock, ...] = ()
     places: tuple[str, ...] = ()  # sources of right passwords to the file shares and of codes, the latest last
+    phones: Mapping[str, Phone] = field(default_factory=lambda: MappingProxyType({}))  # fingerprint -> Phone, as `used`
+    noted: Noted | None = None
     version: int = 0
 
 

@@ -106,14 +106,18 @@ class State:
             self._settled.add(uid)
         return state
 
+    def settled(self, uid: int) -> bool:
+        """True when what the disk knows of `uid` is part of their state."""
+        self.get(uid)
+        return uid in self._settled
+
     def known(self) -> dict[int, UserState]:
         """Everybody's state that is in memory: of all to whom something happened in this boot."""
         return dict(self._users)
 
     def marks_fault(self, uid: int) -> Reason | None:
         """Why the used recovery codes of `uid` are not known; None when they are. None of them may then be accepted."""
-        self.get(uid)
-        if uid in self._settled:
+        if self.settled(uid):
             return None
         try:
             return Reason.RECORD_MISSING if self._marks.read(uid) is None else None
@@ -147,7 +151,9 @@ class State:
     def forget(self, uid: int, *, keep_used: bool = True) -> None:
         """For a reset: drop failures, locks and guesses. Used steps and spent codes stay, unless told otherwise."""
         state = self.get(uid)
-        kept = replace(EMPTY_STATE, used=state.used, spent=state.spent) if keep_used else EMPTY_STATE
+        kept = (
+            replace(EMPTY_STATE, used=state.used, spent=state.spent, phones=state.phones) if keep_used else EMPTY_STATE
+        )
         self.put(uid, replace(kept, version=state.version + 1))
 
     def take_dirty(self) -> set[int]:
@@ -183,7 +189,7 @@ class State:
         """
         for uid, each in stored.items():
             if each.life.owner == self._life.owner:
-                self._users[uid] = each.state if goes_on else replace(each.state, trusts=(), grants=())
+                self._users[uid] = each.state if goes_on else replace(each.state, trusts=(), grants=(), noted=None)
             else:
                 self._users[uid] = replace(statecodec.lasting(each.state), guesses=())
             if each.life == self._life:

@@ -7,16 +7,18 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from nas2fa.store.codec import MalformedError, fields, whole
-from nas2fa.store.records import EMPTY_STATE, PLACES_MAX, Grant, Guess, Knock, Tally, Trust, UserState
+from nas2fa.store.records import EMPTY_STATE, PLACES_MAX, Grant, Guess, Knock, Noted, Phone, Tally, Trust, UserState
 
-_LATER: Mapping[str, object] = {"trusts": [], "grants": [], "knocks": [], "places": []}  # a state of before has none
+# What a state of before has not.
+_LATER: Mapping[str, object] = {"trusts": [], "grants": [], "knocks": [], "places": [], "phones": {}, "noted": None}
 _STATE = frozenset({"used", "tallies", "guesses", "wrong_in_row", "spent", "last_ok", "version", *_LATER})
+_WHOLE_MAX = 2**53
 _NAME_MAX = 512  # characters of a source, a fingerprint or a spent mark
 
 
 def lasting(state: UserState) -> UserState:
     """The state without what ends with the boot, by whose clock it is told; guesses are moved over, see rebase."""
-    return replace(state, tallies=EMPTY_STATE.tallies, trusts=(), grants=(), knocks=())
+    return replace(state, tallies=EMPTY_STATE.tallies, trusts=(), grants=(), knocks=(), noted=None)
 
 
 def encode(state: UserState) -> dict[str, object]:
@@ -33,6 +35,10 @@ def encode(state: UserState) -> dict[str, object]:
         "grants": [[g.address, g.began, g.until, g.seen, g.factors] for g in state.grants],
         "knocks": [[k.address, k.first, k.last, k.count] for k in state.knocks],
         "places": list(state.places),
+        "phones": {name: [p.period, list(p.seen), p.shift, p.wanted] for name, p in state.phones.items()},
+        "noted": None
+        if state.noted is None
+        else [state.noted.name, state.noted.step, state.noted.begin, state.noted.at],
     }
 
 
@@ -53,17 +59,22 @@ def decode(found: object) -> UserState:
         grants=tuple([_grant(entry) for entry in _list(has["grants"])]),
         knocks=tuple([_knock(entry) for entry in _list(has["knocks"])]),
         places=tuple([_name(entry) for entry in _list(has["places"])]),
+        phones=MappingProxyType({_name(k): _phone(v) for k, v in _object(has["phones"]).items()}),
+        noted=None if has["noted"] is None else _noted(has["noted"]),
     )
 
 
 def merge(kept: UserState, other: UserState) -> UserState:
     """`kept`, with all that only ever grows taken from `other` too: used steps, spent codes, the row of wrong ones."""
-    used = dict(other.used)
+    used, phones = dict(other.used), dict(other.phones)
     for fingerprint, step in kept.used.items():
         used[fingerprint] = max(step, used.get(fingerprint, step))
+    for fingerprint, phone in kept.phones.items():  # of two, the one by which more counts as used
+        phones[fingerprint] = max(phone, phones.get(fingerprint, phone), key=lambda each: each.ahead)
     return replace(
         kept,
         used=MappingProxyType(used),
+        phones=MappingProxyType(phones),
         spent=kept.spent | other.spent,
         wrong_in_row=max(kept.wrong_in_row, other.wrong_in_row),
         last_ok=max(kept.last_ok, other.last_ok),
@@ -110,6 +121,22 @@ def _grant(found: object) -> Grant:
 def _knock(found: object) -> Knock:
     address, first, last, count = _row(found, 4)
     return Knock(_name(address), seconds(first), seconds(last), whole({"count": count}, "count"))
+
+
+def _phone(found: object) -> Phone:
+    period, seen, shift, wanted = _row(found, 4)
+    if type(period) is not int or period <= 0:
+        raise MalformedError("not a period")
+    return Phone(period, tuple([_whole(each) for each in _list(seen)]), _whole(shift), _whole(wanted))
+
+
+def _noted(found: object) -> Noted:
+    name, step, begin, at = _row(found, 4)
+    return Noted(_name(name), _whole(step), _whole(begin), seconds(at))
+
+
+def _whole(found: object) -> int:
+    return whole({"entry": found}, "entry", low=-_WHOLE_MAX, high=_WHOLE_MAX)
 
 
 def _row(found: object, length: int) -> list[object]:

@@ -1,0 +1,125 @@
+"""What the clocks of all phones say together: of each other, and of this box. In memory; it warns and decides nothing.
+
+Nobody can forge it alone: it hears of right codes only, and it takes three users to blame the box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import median
+from typing import Any, Final
+
+from nas2fa import audit, texts
+from nas2fa.clock import phones
+from nas2fa.errors import Reason
+from nas2fa.factors.totp import PERIODS, WINDOW
+from nas2fa.login.attempt import Attempt
+from nas2fa.login.judgement import Outcome
+from nas2fa.store.records import Instant, UserState
+
+DAY: Final = 86_400.0  # seconds between two records of the same
+HEARD_SECONDS: Final = 7 * DAY  # who has not logged in for longer tells nothing of today's clock
+SUSPECT_SECONDS: Final = 3600.0  # within which wrong codes of several users count as one matter
+SUSPECT_USERS: Final = 3
+ALIKE: Final = max(PERIODS)  # seconds; wrong codes that are off by the same, as far as a code can tell
+
+
+class Watch:
+    """Hears of every judged answer. All times are CLOCK_BOOTTIME seconds."""
+
+    def __init__(self, known: Mapping[int, UserState], at: Instant) -> None:
+        self._offsets: dict[int, tuple[int, float]] = {}  # uid -> offset of their phone, when it was heard
+        self._wrong: dict[int, tuple[int, float]] = {}  # uid -> how far off their latest wrong code was, and when
+        self._told: dict[str, float] = {}  # what has a record -> when it was written
+        for uid, state in known.items():
+            self._remember(uid, state, at)
+
+    def heard(self, attempt: Attempt, uid: int, outcome: Outcome, at: Instant) -> int | None:
+        """Take one outcome in, and write what is worth a record.
+
+        How far the phones agree that they are ahead of this box, seconds; None when it is not the box.
+        """
+        if outcome.reason in (Reason.OLD, Reason.FUTURE):
+            self._wrong[uid] = (outcome.off, at.boot)
+            self._suspect(attempt, at.boot)
+        if outcome.reason is not Reason.OK or outcome.phone is None:
+            return None
+        if not outcome.resynced:
+            self._wrong.clear()
+        offset = outcome.phone.wanted if outcome.resynced else phones.offset_of(outcome.phone)
+        if offset is None:
+            return None
+        self._offsets[uid] = (offset, at.boot)
+        box = self.box_offset(at.boot) if abs(offset) > phones.FOLLOWED else None
+        if box is not None:
+            self._once("box", at.boot, audit.Event.CLOCK_PHONES, reason=self._of_all(box, at.boot))
+        if phones.is_far(offset, outcome.phone.period, WINDOW):
+            self._once(
+                outcome.name,
+                at.boot,
+                audit.Event.PHONE_OFF,
+                user=attempt.hello.user,
+                uid=uid,
+                attempt=attempt.id,
+                reason=f"{_exact(offset)} this box",
+            )
+        return box
+
+    def summary(self, boot: float) -> dict[str, Any]:
+        """For root: users whose phone is known, how many of them are off, by how much the box is; seconds or null.
+
+        suspect: wrong codes of several users were all as far off, this far; seconds or null.
+        """
+        offsets = self._fresh(boot)
+        return {
+            "known": len(offsets),
+            "off": sum(abs(offset) > phones.FOLLOWED for offset in offsets),
+            "seconds": self.box_offset(boot),
+            "suspect": self._suspected(boot),
+        }
+
+    def box_offset(self, boot: float) -> int | None:
+        """How far the phones agree that they are ahead of this box; None when they do not."""
+        return phones.box_offset(self._fresh(boot))
+
+    def _remember(self, uid: int, state: UserState, at: Instant) -> None:
+        latest = max(state.phones, key=lambda name: state.used.get(name, 0) * state.phones[name].period, default=None)
+        if latest is None:
+            return
+        offset, age = phones.offset_of(state.phones[latest]), at.wall - state.used[latest] * state.phones[latest].period
+        if offset is not None and age < HEARD_SECONDS:
+            self._offsets[uid] = (offset, at.boot - age)
+
+    def _fresh(self, boot: float) -> list[int]:
+        return [offset for offset, heard in self._offsets.values() if boot - heard < HEARD_SECONDS]
+
+    def _of_all(self, box: int, boot: float) -> str:
+        offsets = self._fresh(boot)
+        side = sum(offset * box > 0 and abs(offset) > phones.FOLLOWED for offset in offsets)
+        return f"{side} of {len(offsets)} phones are {_exact(box)} it"
+
+    def _suspect(self, attempt: Attempt, boot: float) -> None:
+        off = self._suspected(boot)
+        if off is None:
+            return
+        said = f"wrong codes of {SUSPECT_USERS} users or more are all right for a time {_exact(off)} it"
+        attempt.note(f"the clock of this box is suspect: {said}")
+        self._once("suspect", boot, audit.Event.CLOCK_SUSPECT, attempt=attempt.id, reason=said)
+
+    def _suspected(self, boot: float) -> int | None:
+        self._wrong = {uid: each for uid, each in self._wrong.items() if boot - each[1] < SUSPECT_SECONDS}
+        for off, _ in self._wrong.values():
+            alike = [other for other, _ in self._wrong.values() if abs(other - off) <= ALIKE // 2]
+            if len(alike) >= SUSPECT_USERS:
+                return round(median(alike))
+        return None
+
+    def _once(self, what: str, boot: float, event: audit.Event, **fields: object) -> None:
+        self._told = {told: when for told, when in self._told.items() if boot - when < DAY}
+        if what not in self._told:
+            self._told[what] = boot
+            audit.emit(event, **fields)
+
+
+def _exact(seconds: int) -> str:
+    return f"{abs(seconds)} s {texts.side(seconds)}"
