@@ -1,4 +1,4 @@
-"""What the programs have in common that systemd starts for one connection each (Accept=yes)."""
+"""What the programs have in common that systemd starts when somebody connects to their socket."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import resource
 import socket
 import struct
 from contextlib import suppress
+from pathlib import Path
 
 _PR_SET_DUMPABLE = 4  # prctl(2)
 _FIRST_PASSED = 3  # SD_LISTEN_FDS_START, see sd_listen_fds(3)
@@ -23,16 +24,44 @@ def harden() -> None:
 
 def passed_connection() -> socket.socket | None:
     """The connection: descriptor 3 when the environment says so, else standard input. None when it is neither."""
-    by_name = os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS") == "1"
+    return _taken(_FIRST_PASSED if _one_was_passed() else 0)
+
+
+def passed_listener() -> socket.socket | None:
+    """The listening socket of a service that takes its connections itself (Accept=no). None when there is none."""
+    listener = _taken(_FIRST_PASSED) if _one_was_passed() else None
+    if listener is not None and not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        listener.detach()
+        return None
+    return listener
+
+
+def own_listener(path: str, backlog: int) -> socket.socket:
+    """A listening socket of our own, mode 0600, for a box without systemd. Raises OSError."""
+    Path(path).unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    before = os.umask(0o177)
+    listener.bind(path)
+    os.umask(before)
+    listener.listen(backlog)
+    return listener
+
+
+def _one_was_passed() -> bool:
+    return os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS") == "1"
+
+
+def _taken(descriptor: int) -> socket.socket | None:
+    """The socket in a descriptor, if it is one of ours."""
     try:
-        connection = socket.socket(fileno=_FIRST_PASSED if by_name else 0)
+        found = socket.socket(fileno=descriptor)
     except OSError:
         return None
-    if connection.family != socket.AF_UNIX or connection.type != socket.SOCK_SEQPACKET:
-        connection.detach()
+    if found.family != socket.AF_UNIX or found.type != socket.SOCK_SEQPACKET:
+        found.detach()
         return None
-    connection.set_inheritable(False)
-    return connection
+    found.set_inheritable(False)
+    return found
 
 
 def peer_of(connection: socket.socket) -> tuple[int, int]:

@@ -69,5 +69,5 @@ class Paths:
         return f"{self.run}/trial"
 
     def socket(self, name: str) -> str:
-        """The socket of that name: login, user, control, signin or smb."""
+        """The socket of that name: login, user, control, signin, smb or courier."""
         return f"{self.run}/{name}.sock"

@@ -27,7 +27,7 @@ ALLOWED = {
     "store": {"errors", "paths", "store", "shown"},
     "login": COMMON | {"login", "factors", "store.records", "clock.phones"},
     "enrolment": COMMON | {"enrolment", "login", "factors", "store.records"},
-    "control": COMMON | {"control", "clock.words"},
+    "control": COMMON | {"control", "clock.words", "activated"},
     "activation": COMMON | {"activation", "control", "config"},
     "cli": COMMON | {"cli", "control", "activation"},
     "activated": set(),
@@ -42,6 +42,7 @@ ALLOWED = {
 PURE = ("login", "factors", "steps", "errors", "texts", "shown", "network", "rules", "store.records")
 PURE += ("control.codec", "control.verbs", "control.smb", "smb.status", "smb.ending")
 PURE += ("control.courier", "clock.words", "clock.verdict", "clock.phones", "clock.floor")
+PURE += ("courier.servers", "courier.choice", "courier.packets")
 IMPURE = {"os", "socket", "time", "logging", "asyncio", "subprocess", "threading", "select", "systemd", "io"}
 OUTSIDE = {
     "cli": {"click", "segno", "systemd"},

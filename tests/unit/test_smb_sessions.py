@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from nas2fa.control.smb import Session
-from nas2fa.server import smb_sessions
+from nas2fa.server import asking, smb_sessions
 from nas2fa.server.peers import Peer
 from scripted_daemon import HANG_UP, LEFT, ScriptedDaemon, ask, done, refuse, request, say
 
@@ -99,7 +99,7 @@ def test_who_is_slow_is_not_waited_for(path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_listener_that_is_not_root_is_told_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smb_sessions, "peer_of", lambda _connection: Peer(1, os.geteuid() + 1))
+    monkeypatch.setattr(asking, "peer_of", lambda _connection: Peer(1, os.geteuid() + 1))
     with ScriptedDaemon(path, [LEFT]):
         assert end(path) is None
 

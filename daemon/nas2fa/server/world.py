@@ -54,6 +54,7 @@ class StoreWorld:
         self._wake.set()  # what an earlier process left in /run alone
         self._waiting: set[int] = set()  # uids whose marks are to be written
         self.smb_socket = paths.socket("smb")
+        self.courier_socket = paths.socket("courier")
         # uid and address (empty: all) of grants whose sessions are to be ended, and how often that has failed
         self.lost: dict[tuple[int, str], int] = {}
         self.sweep_now = asyncio.Event()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from nas2fa.activated import harden, passed_connection
+from nas2fa.activated import harden, own_listener, passed_connection
 from nas2fa.paths import Paths
 from nas2fa.smb.samba import Running
 from nas2fa.smb.session import serve
@@ -43,12 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _listen(path: str, trusted: frozenset[int]) -> int:
-    Path(path).unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        before = os.umask(0o177)
-        listener.bind(path)
-        os.umask(before)
-        listener.listen(BACKLOG)
+    with own_listener(path, BACKLOG) as listener:
         while True:
             connection, _ = listener.accept()
             with connection:
