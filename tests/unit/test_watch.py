@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 from nas2fa.server.phones import DAY, Watch
@@ -111,6 +112,13 @@ def test_a_daemon_that_starts_knows_what_the_state_knows() -> None:
     again = Watch(world.states, later(9 * HOUR))
     assert again.summary(later(9 * HOUR).boot) == world.watch.summary(later(9 * HOUR).boot)
     assert Watch(world.states, later(9 * DAY)).summary(later(9 * DAY).boot)["known"] == 0
+
+
+def test_a_state_that_knows_a_phone_and_no_code_of_it_stops_no_daemon() -> None:
+    world = box()
+    days(world, {UID: 24})
+    odd = replace(world.states[UID], used=MappingProxyType({}))
+    assert Watch({UID: odd}, NOON).summary(NOON.boot)["known"] == 0
 
 
 @pytest.mark.parametrize("ahead", [120.0, -120.0, 200.0])

@@ -15,7 +15,7 @@ from nas2fa.errors import Reason
 from nas2fa.factors.totp import PERIODS, WINDOW
 from nas2fa.login.attempt import Attempt
 from nas2fa.login.judgement import Outcome
-from nas2fa.store.records import Instant, UserState
+from nas2fa.store.records import Instant, Phone, UserState
 
 DAY: Final = 86_400.0  # seconds between two records of the same
 HEARD_SECONDS: Final = 7 * DAY  # who has not logged in for longer tells nothing of today's clock
@@ -83,10 +83,10 @@ class Watch:
         return phones.box_offset(self._fresh(boot))
 
     def _remember(self, uid: int, state: UserState, at: Instant) -> None:
-        latest = max(state.phones, key=lambda name: state.used.get(name, 0) * state.phones[name].period, default=None)
-        if latest is None:
-            return
-        offset, age = phones.offset_of(state.phones[latest]), at.wall - state.used[latest] * state.phones[latest].period
+        """The phone of the latest code; a step that is used tells when it was."""
+        came = [(state.used.get(name, 0) * phone.period, phone) for name, phone in state.phones.items()]
+        wall, phone = max(came, key=lambda each: each[0], default=(0, Phone()))
+        offset, age = phones.offset_of(phone), max(0.0, at.wall - wall)
         if offset is not None and age < HEARD_SECONDS:
             self._offsets[uid] = (offset, at.boot - age)
 
