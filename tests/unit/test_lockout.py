@@ -34,7 +34,7 @@ def test_failures_older_than_fail_interval_are_forgotten() -> None:
 
 
 def test_success_clears_the_tally_but_refunds_no_guess() -> None:
-    state = count_success(failed(EMPTY_STATE, [0, 1]), HERE)
+    state = count_success(failed(EMPTY_STATE, [0, 1]), HERE, NOON.wall)
     assert standing(failed(state, [2]), HERE, 2, 3) is None
     assert lockout.spent_guesses(state, "remote", 2) == 6
 

@@ -56,17 +56,15 @@ def middle(seen: Sequence[int], period: int) -> int:
 
 def offset_of(phone: Phone) -> int | None:
     """How far the phone's clock is ahead of this box, seconds; None while that is not known."""
-    if len(phone.seen) < KNOWN_CODES:
-        return None
-    half = (min(phone.seen) + phone.period + DELAY - max(phone.seen)) / 2
-    return middle(phone.seen, phone.period) if half <= KNOWN_WITHIN else None
+    return _known(phone.seen, phone.period)
 
 
 def with_code(phone: Phone, step: int, wall: float) -> Phone:
     """The phone after an accepted code: its shift shall follow what is known by now."""
-    phone = replace(phone, seen=agreeing((*phone.seen, begin_of(step, phone.period, wall)), phone.period))
-    offset = offset_of(phone)
-    return phone if offset is None else replace(phone, wanted=_followed(phone.shift, offset, phone.period))
+    seen = agreeing((*phone.seen, begin_of(step, phone.period, wall)), phone.period)
+    offset = _known(seen, phone.period)
+    wanted = phone.wanted if offset is None else _followed(phone.shift, offset, phone.period)
+    return Phone(phone.period, seen, phone.shift, wanted)
 
 
 def resynchronised(phone: Phone, seen: Sequence[int]) -> Phone | None:
@@ -110,6 +108,12 @@ def box_offset(offsets: Sequence[float]) -> int | None:
         return None
     seconds = round(median(offsets))
     return seconds if abs(seconds) > FOLLOWED else None
+
+
+def _known(seen: tuple[int, ...], period: int) -> int | None:
+    if len(seen) < KNOWN_CODES or min(seen) + period + DELAY - max(seen) > 2 * KNOWN_WITHIN:
+        return None
+    return middle(seen, period)
 
 
 def _followed(shift: int, offset: int, period: int) -> int:

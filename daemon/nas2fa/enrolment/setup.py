@@ -10,7 +10,7 @@ from nas2fa import texts
 from nas2fa.enrolment.store import AccountStore
 from nas2fa.errors import Reason, RequestError, StoreError
 from nas2fa.factors import provisioning, recovery, totp
-from nas2fa.login.judgement import with_code
+from nas2fa.login.judgement import with_used
 from nas2fa.steps import Answer, Ask, OffLoop, Reply, Show, Step, Tell
 from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 
@@ -90,7 +90,7 @@ def _first_code(
             last = state.used.get(authenticator.secret.fingerprint(), 0)
             if match.step > max(last, store.floor(uid, authenticator, state, answer.now)):
                 state = replace(state, last_ok=int(answer.now.wall))
-                return with_code(state, authenticator, match.step, answer.now)
+                return with_used(state, authenticator, match.step)
             yield Tell(texts.refusal(Reason.REUSED, ""), error=True)
         elif left:
             seconds = match.offset * authenticator.period if shown and match is not None else None

@@ -15,7 +15,7 @@ def off_line(outcome: Outcome, box: int | None) -> str:
     """
     if outcome.phone is None:
         return ""
-    offset = outcome.phone.wanted if outcome.resynced else phones.offset_of(outcome.phone)
+    offset = outcome.offset
     if offset is None or not phones.is_far(offset, outcome.phone.period, WINDOW):
         return ""
     if outcome.resynced:
@@ -40,8 +40,7 @@ def described(outcome: Outcome) -> str:
 
 
 def _phone(outcome: Outcome) -> str:
-    phone = outcome.phone
-    offset = phones.offset_of(phone) if phone else None
+    phone, offset = outcome.phone, outcome.offset
     if phone is None or (offset is None and not phone.wanted):
         return ""
     known = "its phone" if offset is None else f"its phone is {offset:+d} s from this box's clock"

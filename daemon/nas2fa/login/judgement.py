@@ -32,11 +32,8 @@ USED_REACH: Final = totp.REACH * max(totp.PERIODS)  # seconds either way
 class Outcome:
     """What one answer came to.
 
-    guess: the answer missed at least one secret it was compared with, so a refusal pays for it. steps: how far off an
-    OLD or FUTURE code was. durable: a mark must reach the disk before anybody is let in. name, phone: the fingerprint
-    of the secret whose code this was, right or off, and what is known of its phone's clock by now. off: how far the
-    phone is ahead by this code, seconds, when it was OLD or FUTURE. noted: the next code in a row lets in. resynced:
-    this one did.
+    guess: the answer missed at least one secret it was compared with, so a refusal pays for it. steps: how far off a
+    code from beyond the window was. durable: a mark must reach the disk before anybody is let in.
     """
 
     reason: Reason
@@ -46,11 +43,12 @@ class Outcome:
     factor: str = ""
     durable: bool = False
     unavailable: bool = False  # nothing could be compared: neither right nor wrong
-    name: str = ""
-    phone: Phone | None = None
-    off: int = 0
-    noted: bool = False
-    resynced: bool = False
+    name: str = ""  # fingerprint of the secret whose code it was
+    phone: Phone | None = None  # what is known of its phone after a code that let in
+    offset: int | None = None  # seconds, how far that phone's clock is known to be ahead
+    off: int = 0  # seconds, how far it is ahead by this code alone, when that was OLD or FUTURE
+    noted: bool = False  # the next one in a row lets in
+    resynced: bool = False  # this one did, as the next one in a row
 
 
 def codes_per_try(credential: Credential) -> int:
@@ -74,8 +72,7 @@ def judge(
     noted = resync.awaited(state, source, now.boot, codes)
     state, outcome = _match(credential, state, text, now, floor, noted)
     if outcome.reason is Reason.OK:
-        outcome = replace(outcome, phone=state.phones.get(outcome.name))
-        return replace(count_success(state, source), last_ok=int(now.wall), noted=None), outcome
+        return count_success(state, source, now.wall), outcome
     if not outcome.guess:
         return state, outcome
     state = count_failure(state, source, now.boot, codes + (resync.CODES if noted else 0), limits)
@@ -122,7 +119,9 @@ def _match_totp(
     for reason in (Reason.OK, Reason.REUSED, Reason.FRESH_START, Reason.OLD, Reason.FUTURE):
         for after, outcome in results:
             if outcome.reason is reason:
-                return _of_these(after, credential), replace(outcome, guess=guess)
+                return _of_these(after, credential), outcome if outcome.guess is guess else replace(
+                    outcome, guess=guess
+                )
     return state, Outcome(Reason.WRONG if guess else Reason.CLOCK, guess=guess)
 
 
@@ -149,7 +148,9 @@ def _one(
         return state, Outcome(Reason.REUSED)
     if match.step < least:
         return state, Outcome(Reason.FRESH_START)
-    return with_code(state, authenticator, match.step, now), Outcome(Reason.OK, factor="totp", name=name)
+    phone = phones.with_code(phone or Phone(authenticator.period), match.step, now.wall)
+    after = with_used(_unburn(state, name, match.step), authenticator, match.step, phone)
+    return after, Outcome(Reason.OK, factor="totp", name=name, phone=phone, offset=phones.offset_of(phone))
 
 
 def _beyond(
@@ -162,8 +163,9 @@ def _beyond(
     followed = resync.completed(state, noted, authenticator, match, now) if in_a_row else None
     if followed is not None:
         # On disk before anybody is let in: no bound of what counts as used after a power cut reaches so far.
-        after = with_used(_unburn(followed, name, match.step), authenticator, match.step)
-        return after, Outcome(Reason.OK, factor="totp", name=name, durable=True, resynced=True, steps=match.offset)
+        after = with_used(_unburn(state, name, match.step), authenticator, match.step, followed)
+        outcome = Outcome(Reason.OK, factor="totp", name=name, phone=followed, offset=followed.wanted)
+        return after, replace(outcome, durable=True, resynced=True, steps=match.offset)
     reason = Reason.OLD if match.offset < 0 else Reason.FUTURE
     off = phones.middle((phones.begin_of(match.step, authenticator.period, now.wall),), authenticator.period)
     outcome = Outcome(reason, guess=True, steps=abs(match.offset), name=name, off=off)
@@ -173,23 +175,20 @@ def _beyond(
     return after, replace(outcome, noted=after is not state)
 
 
-def with_code(state: UserState, authenticator: Authenticator, step: int, now: Instant) -> UserState:
-    """The state after an accepted code: its step is used, and tells of the phone's clock."""
-    name = authenticator.secret.fingerprint()
-    phone = phones.with_code(state.phones.get(name, Phone(authenticator.period)), step, now.wall)
-    state = replace(state, phones=MappingProxyType({**state.phones, name: phone}))
-    return with_used(_unburn(state, name, step), authenticator, step)
+def with_used(state: UserState, authenticator: Authenticator, step: int, phone: Phone | None = None) -> UserState:
+    """The state in which this step of this authenticator is the last accepted one.
 
-
-def with_used(state: UserState, authenticator: Authenticator, step: int) -> UserState:
-    """The state in which this step of this authenticator is the last accepted one."""
+    phone: what is known of its clock by now; None leaves that as it was.
+    """
     name, wall = authenticator.secret.fingerprint(), step * authenticator.period
     used = {other: last for other, last in state.used.items() if other != name}
     # The period of another secret is not known here, but only one of them puts its step near the present.
     past = [o for o, last in used.items() if all(abs(last * p - wall) > USED_REACH for p in totp.PERIODS)]
     for other in past[: max(0, len(used) - USED_MAX + 1)]:
         del used[other]
-    kept = {other: phone for other, phone in state.phones.items() if other in used or other == name}
+    kept = {other: known for other, known in state.phones.items() if other in used or other == name}
+    if phone is not None:
+        kept[name] = phone
     return replace(state, used=MappingProxyType({**used, name: step}), phones=MappingProxyType(kept))
 
 

@@ -97,11 +97,11 @@ def count_refused(state: UserState, source: Source) -> UserState:
     return replace(state, tallies=_with(state.tallies, key, replace(tally, refused=tally.refused + 1)))
 
 
-def count_success(state: UserState, source: Source) -> UserState:
-    """A good code clears this source's tally and the row, never the budget."""
+def count_success(state: UserState, source: Source, wall: float) -> UserState:
+    """A good code at this moment clears this source's tally, the row and what was noted, never the budget."""
     others = {key: tally for key, tally in state.tallies.items() if key != source.key}
     row = 0 if source.purse == "remote" else state.wrong_in_row
-    return replace(state, tallies=MappingProxyType(others), wrong_in_row=row)
+    return replace(state, tallies=MappingProxyType(others), wrong_in_row=row, last_ok=int(wall), noted=None)
 
 
 def unlocked(state: UserState) -> UserState:

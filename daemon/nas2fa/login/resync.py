@@ -14,7 +14,6 @@ brings the code after it, as far off, the phone has been told from a guess: both
 from __future__ import annotations
 
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Final
 
 from nas2fa.clock import phones
@@ -45,13 +44,12 @@ def note(state: UserState, authenticator: Authenticator, match: Match, now: Inst
 
 def completed(
     state: UserState, noted: Noted | None, authenticator: Authenticator, match: Match, now: Instant
-) -> UserState | None:
-    """The state in which the phone is followed, if this code is the one after the noted; else None."""
+) -> Phone | None:
+    """The phone as it is to be followed, if this code is the one after the noted; else None."""
     name, period = authenticator.secret.fingerprint(), authenticator.period
     if noted is None or noted.name != name or not 1 <= match.step - noted.step <= CODES:
         return None
     begin = phones.begin_of(match.step, period, now.wall)
     if abs(begin - noted.begin) >= 2 * period:  # not as far off as the first
         return None
-    phone = phones.resynchronised(state.phones.get(name, Phone(period)), (noted.begin, begin))
-    return None if phone is None else replace(state, phones=MappingProxyType({**state.phones, name: phone}))
+    return phones.resynchronised(state.phones.get(name, Phone(period)), (noted.begin, begin))

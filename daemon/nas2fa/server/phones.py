@@ -46,7 +46,7 @@ class Watch:
             return None
         if not outcome.resynced:
             self._wrong.clear()
-        offset = outcome.phone.wanted if outcome.resynced else phones.offset_of(outcome.phone)
+        offset = outcome.offset
         if offset is None:
             return None
         self._offsets[uid] = (offset, at.boot)
