@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class Running:
 
     root: Path
     process: subprocess.Popen[bytes] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
     log: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -41,7 +42,7 @@ class Running:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "nas2fa.server", "--root", str(self.root)],
-                env={"PYTHONPATH": str(REPO / "daemon"), "PATH": "/usr/bin:/bin"},
+                env={"PYTHONPATH": str(REPO / "daemon"), "PATH": "/usr/bin:/bin", **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -190,9 +191,9 @@ def until(condition, what: str, seconds: float = PATIENCE) -> None:
 
 
 @contextlib.contextmanager
-def running(root: Path, aged: bool = True) -> Iterator[Running]:
+def running(root: Path, aged: bool = True, environment: Mapping[str, str] | None = None) -> Iterator[Running]:
     """A daemon for the time of a test; `aged`: its state began an hour ago."""
-    daemon = Running(root)
+    daemon = Running(root, environment=environment or {})
     daemon.start()
     if aged:
         daemon.stop()

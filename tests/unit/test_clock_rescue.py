@@ -31,7 +31,7 @@ class Rescue:
     def __init__(self, world, box, *typed, pause=28.0, phone=MADE, true=TRUE, sets=None, typing=0.0):
         """`typed`: texts in place of the phone's two codes. `pause`: seconds between the two."""
         start = Instant(float(box), 5000.0)
-        self.told, self.searched, self.found, self.changes = [], [], None, []
+        self.told, self.searched, self.found, self.changes, self.pieces = [], [], None, [], 0
         script = list(typed)
         flow = rescue(world, UID, USER, start, lambda old, new: self.changes.append((old, new)))
         reply, passed = None, 0.0
@@ -57,6 +57,7 @@ class Rescue:
                         self.found, self.arrived = value, true + passed
                     case OffLoop(work):
                         reply = work()
+                        self.pieces += 1
         except StopIteration as end:
             self.result = end.value
 
@@ -95,15 +96,14 @@ def test_a_box_that_lay_in_a_cupboard_for_longer_than_it_first_looks(monkeypatch
     world = enrolled(replace(PHONE, created=TRUE))
     played = Rescue(world, TRUE, true=TRUE + 100 * DAY)
     assert abs(played.found["found"] - played.arrived) < 60
-    assert len(played.searched) > 10  # in pieces: between them the daemon does other things
+    assert played.pieces > 500  # between them the daemon does other things
+    assert len(played.searched) > 5  # and tells that it is still there
 
 
 def test_the_newest_accepted_code_is_where_it_begins() -> None:
     world = enrolled(MADE)
     world.states[UID] = replace(EMPTY_STATE, used=MappingProxyType({NAME: (TRUE - 3600) // 30}))
-    piece = dating.PIECE * 30
     assert len(Rescue(world, 0).searched) <= 2
-    assert all(span["end"] - span["begin"] <= piece for span in Rescue(world, 0).searched)
 
 
 @pytest.mark.parametrize(

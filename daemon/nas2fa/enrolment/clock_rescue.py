@@ -17,6 +17,8 @@ from nas2fa.steps import Answer, Ask, OffLoop, Reply, Show, Step, Tell
 from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 
 TRIES: Final = 3  # for the form of a code
+PIECE: Final = 3 * 3600  # seconds of time that are looked through in one go, a thousandth of a second's work
+SHOWN: Final = 64  # pieces from one word on where the search is to the next
 JUMP: Final = 1.0  # seconds by which the clock must have left its course to count as set
 
 FIRST_PROMPT: Final = "Type the code that the app of {user} shows now: "
@@ -77,11 +79,14 @@ def _typed(credential: Credential, question: Ask, before: str) -> Generator[Step
 def _search(
     authenticators: tuple[Authenticator, ...], first: Typed, second: Typed, spans: list[Span]
 ) -> Generator[Step, Reply, Dated]:
-    """Piece by piece in the writer's thread, so that the loop, and what else is to be written, get their turn."""
-    period = min(authenticator.period for authenticator in authenticators)
+    """In the writer's thread, but so little at once that neither the loop nor what is to be written waits for it.
+
+    (A longer piece of computing hands the interpreter over after 5 ms, and a login takes it back some twenty times.)
+    """
     for span in spans:
-        for piece in dating.pieces(span, period):
-            yield Show("clock_search", {"begin": piece.begin, "end": piece.end})
+        for number, piece in enumerate(dating.pieces(span, PIECE)):
+            if number % SHOWN == 0:
+                yield Show("clock_search", {"begin": piece.begin, "end": piece.end})
             dated: Dated | None = yield OffLoop(_looking(authenticators, first, second, piece))
             if dated is not None:
                 return dated

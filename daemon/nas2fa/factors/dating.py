@@ -17,7 +17,6 @@ DAY: Final = 86_400
 YEAR: Final = 366 * DAY
 AHEAD: Final = 5 * YEAR  # a box that was in a cupboard for longer has its time set by hand
 EARLIEST: Final = 1_767_225_600  # 2026-01-01, when there was no nas2fa yet
-PIECE: Final = 20_000  # steps of one search, a fraction of a second: disk writes wait for it (server/world.py)
 READING: Final = 10.0  # seconds that pass between the app's showing a code and its arrival here
 GAP_MAX: Final = 10  # steps from the first code to the second, for a person who takes long
 
@@ -65,12 +64,11 @@ def spans(wall: float, proven: int) -> list[Span]:
     return [span for span in found if span.begin < span.end]
 
 
-def pieces(span: Span, period: int) -> Iterator[Span]:
-    """The same span in pieces of PIECE steps, in the order in which they are to be looked at."""
-    length = PIECE * period
+def pieces(span: Span, length: int) -> Iterator[Span]:
+    """The same span in pieces of so many seconds, in the order in which they are to be looked at."""
     starts = range(span.begin, span.end, length)
     for start in reversed(starts) if span.backwards else starts:
-        yield Span(start, min(start + length, span.end))
+        yield Span(start, min(start + length, span.end), span.backwards)
 
 
 def look(authenticators: Sequence[Authenticator], first: Typed, second: Typed, span: Span) -> Dated | None:
