@@ -172,6 +172,14 @@ PLANTS = [
     Plant(f"sed -i '/^#/d' {COMMON}", "common-auth-by-hand"),
     Plant(f"sed -i '/^#/d; {OURS}d' {COMMON}", "profile-off stack-skips-code"),
     Plant("echo '@include common-auth' > /etc/pam.d/vsftpd", "one-field-not-split"),
+    Plant(f"sed -i '{OURS}s,pam_nas2fa,/srv/pam_nas2fa,' {COMMON}", "module-not-ours profile-off stack-skips-code"),
+    Plant(f"sed -i '{GUARD}s,pam_nas2fa,/srv/pam_nas2fa,' /etc/pam.d/sshd", "module-not-ours sshd-keys-skip-code"),
+    Plant(
+        f"sed -i '{GUARD}s,pam_nas2fa,'$(echo /lib/*/security)'/pam_nas2fa,' /etc/pam.d/sshd",
+        "",
+    ),
+    Plant(f"sed -i '{GUARD}s,$, socket=/srv/x.sock,' /etc/pam.d/sshd", "socket-not-ours"),
+    Plant(f"sed -i '{GUARD}s,$, socket=/run/nas2fa/login.sock,' /etc/pam.d/sshd", ""),
     Plant("passwd -d bob", "password-empty"),
     # Units, daemon, module, clock
     Plant("systemctl mask nas2fad-user.socket", "unit-masked", "systemctl unmask nas2fad-user.socket"),

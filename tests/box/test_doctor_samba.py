@@ -77,6 +77,8 @@ PLANTS = [
     Plant(
         f"sed -i '{OURS}s/requisite/[success=ok system_err=ignore default=die]/' {STACK}", "samba-line-ignored"
     ),
+    Plant(f"sed -i '{OURS}s,pam_nas2fa,/srv/pam_nas2fa,' {STACK}", "module-not-ours samba-line-missing"),
+    Plant(f"sed -i '{OURS}s,$, socket=/srv/x.sock,' {STACK}", "socket-not-ours"),
     # Shares that ask for themselves
     Plant(share(ASKS, CLOSES, path=ALONE), "", "note"),
     Plant(share(ASKS, path=ALONE), "share-goes-on"),

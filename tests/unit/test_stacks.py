@@ -30,6 +30,8 @@ session       required   pam_env.so readenv=1
 def box(tmp_path: Path) -> System:
     (tmp_path / "etc/pam.d").mkdir(parents=True)
     (tmp_path / "usr/lib/pam.d").mkdir(parents=True)
+    (tmp_path / "usr/lib/x/security").mkdir(parents=True)
+    (tmp_path / "lib").symlink_to("usr/lib")
     write(tmp_path, "common-auth", COMMON_AUTH)
     write(tmp_path, "common-account", "account required pam_unix.so\n")
     write(tmp_path, "other", "@include common-auth\n@include common-account\n")
@@ -83,7 +85,7 @@ def test_include_takes_one_kind_and_substack_goes_deeper(box: System) -> None:
 
 
 def test_spellings_of_one_line(box: System) -> None:
-    text = "  -AUTH Required \\\n  /lib/security/pam_unix.so [a b] try=1 # why\n\n#auth required pam_no.so\n"
+    text = "  -AUTH Required \\\n  /usr/lib/x/security/pam_unix.so [a b] try=1 # why\n\n#auth required pam_no.so\n"
     write(Path(box.root), "odd", text)
     (line,) = stacks.flatten(box, "odd", "auth")
     assert (line.module, line.arguments, line.number) == ("pam_unix.so", ("a b", "try=1"), 1)
@@ -142,6 +144,34 @@ def test_our_module_refuses_everybody_at_an_argument_that_it_does_not_know(box: 
     assert [line.refuses for line in stacks.flatten(box, "odd", "account")] == [True, True]
     write(Path(box.root), "odd", "account required pam_nas2fa.so guard debug socket=/run/x\n")
     assert [line.refuses for line in stacks.flatten(box, "odd", "account")] == [False]
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("pam_nas2fa.so", True),
+        ("/usr/lib/x/security/pam_nas2fa.so", True),
+        ("/lib/x/security/pam_nas2fa.so", True),
+        ("/lib/x/../x/security//pam_nas2fa.so", True),
+        ("./pam_nas2fa.so", True),
+        ("../security/pam_nas2fa.so", True),
+        ("/tmp/pam_nas2fa.so", False),
+        ("/lib/security/pam_nas2fa.so", False),  # no package puts anything there
+        ("/lib/x/security/more/pam_nas2fa.so", False),
+        ("/lib/x/security/../../../../tmp/pam_nas2fa.so", False),
+        ("more/pam_nas2fa.so", False),
+        ("../../../../tmp/pam_nas2fa.so", False),
+        ("/lib/x/security/$ISA/pam_nas2fa.so", False),
+        ("/lib/x/security/pam_link.so", False),
+        ("pam_permit.so", False),
+    ],
+)
+def test_a_module_is_ours_by_its_place_and_not_by_its_name(box: System, name: str, ours: bool) -> None:
+    (Path(box.root) / "usr/lib/x/security/pam_link.so").symlink_to("/tmp/pam_nas2fa.so")
+    write(Path(box.root), "odd", f"account requisite {name}\n")
+    (line,) = stacks.flatten(box, "odd", "account")
+    assert line.ours == ours
+    assert line.borrowed == (not ours and name.endswith("nas2fa.so"))
 
 
 def test_services_are_no_leftovers_and_no_parts(box: System) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from nas2fa.activation.checks import (
     boot,
     exemptions,
+    lines,
     pam,
     people,
     places,
@@ -28,6 +29,7 @@ BROKE_OFF = "check-failed"  # the finding about a check, not about the box
 CHECKS: tuple[Check, ...] = (
     *units.CHECKS,
     *pam.CHECKS,
+    *lines.CHECKS,
     *sshd_files.CHECKS,
     *ssh.CHECKS,
     *samba.CHECKS,

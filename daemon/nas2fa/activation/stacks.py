@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from nas2fa.activation.system import System
+from nas2fa.paths import Paths
 from nas2fa.rules import canonical
 
 FOLDERS = ("/etc/pam.d", "/usr/lib/pam.d")  # libpam takes the first that has the file
@@ -15,6 +17,8 @@ PRIVATE = "/usr/lib/nas2fa/pam.d"  # stacks that our own programs name to libpam
 OTHER = "other"  # the service whose lines count where a service has none of that kind
 INCLUDES = 16  # files deep; libpam stops there, too
 MODULE = "pam_nas2fa.so"
+MODULES = "usr/lib/*/security"  # where libpam looks for a module, one folder for each architecture
+DAEMON = f"socket={Paths.system().socket('login')}"  # where our module looks for nas2fad by itself, called by root
 LEFTOVERS = re.compile(r"(~|\.(dpkg-.*|ucf-.*|bak|old|orig|pam-old|rpmnew|rpmsave|swp))$")
 
 Form = Literal["module", "substack", "broken", "absent"]
@@ -36,7 +40,7 @@ class Line:
 
     kind: str
     control: str  # as written: required, [success=1 default=ignore]
-    module: str  # the file's name without folders: pam_unix.so
+    module: str  # the file's name: pam_unix.so; with its folder only where that is none of libpam's
     arguments: tuple[str, ...]
     file: str
     number: int
@@ -52,6 +56,11 @@ class Line:
     def ours(self) -> bool:
         """Whether it calls our module."""
         return self.form == "module" and self.module == MODULE
+
+    @property
+    def borrowed(self) -> bool:
+        """Whether it calls another file that only has the name of our module."""
+        return not self.ours and self.module.rpartition("/")[2] == MODULE
 
     @property
     def refuses(self) -> bool:
@@ -161,14 +170,27 @@ def _lines(system: System, file: str, kind: str, *, chosen: bool, depth: int, le
         elif word == kind or (word not in _KINDS and (chosen or kind == "auth")):
             known = word == kind and len(words) > 2
             form: Form = "broken" if not known else "absent" if _CONTROL_CHARACTER.search(module) else "module"
-            line = Line(kind, control, plain(module).rpartition("/")[2], arguments, file, number, depth, form)
+            line = Line(kind, control, _named(system, plain(module)), arguments, file, number, depth, form)
             if plain(control).lower() in ("include", "substack"):
                 line = replace(line, control=plain(control).lower(), module=plain(module), arguments=())
                 yield from _included(system, line, chosen=True, depth=depth, level=level)
-            elif len(words) > 2 and re.fullmatch(r"\??(\.[^.]*)?", line.module):  # a name of nothing
+            elif len(words) > 2 and re.fullmatch(r"(.*/)?\??(\.[^.]*)?", line.module):  # a name of nothing
                 raise _UnreadableError(replace(line, form="broken"))
             else:
                 yield line
+
+
+def _named(system: System, text: str) -> str:
+    """A module's name, as it is where libpam looks by itself; with its folder elsewhere.
+
+    A file is what its package says it is by its place, not by its name. libpam takes an absolute name as it stands,
+    and any other, also one with folders in it, below its own folder.
+    """
+    own = sorted(system.path("/").glob(MODULES)) if "/" in text else []
+    if not own:
+        return text
+    folder, name = os.path.split(os.path.realpath(system.path(text) if text.startswith("/") else own[0] / text))
+    return name if folder in map(os.path.realpath, own) else text
 
 
 def _included(system: System, line: Line, *, chosen: bool, depth: int, level: int) -> Iterator[Line]:
