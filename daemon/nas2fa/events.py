@@ -72,8 +72,9 @@ class Event(Enum):
     RECOVERY_USED = Kind(
         "026c8af0311c4c4bb0989ffd2588ccae",
         LOG_NOTICE,
-        "recovery code used by {user} from {source} via {service} (attempt {attempt})",
+        "recovery code used by {user} from {source} via {service}: {reason} (attempt {attempt})",
     )
+    RECOVERY_LOW = Kind("bc12f491031e47bc88651e4a3b89bece", LOG_WARNING, "few recovery codes of {user}: {reason}")
     EXEMPTION_ADDED = Kind(
         "62e5832f4c6446f1b94f2c43eca4824a", LOG_WARNING, "exemption {exemption} made by uid {by}: {reason}"
     )

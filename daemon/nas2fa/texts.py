@@ -6,6 +6,7 @@ from nas2fa.errors import Reason
 
 CODE_PROMPT = "Verification code: "
 CODE_HINT = "Two-step verification: type the code your authenticator app shows, or a recovery code."
+FEW_CODES = 2  # recovery codes that are too few
 MINUTES_FROM = 180  # seconds that are told in minutes
 PLEASE_WAIT = "One moment, please."
 
@@ -62,6 +63,14 @@ def box_off(seconds: int) -> str:
         f"The clock of this box is about {ahead_or_behind(-seconds)} the phones of its users. "
         "Tell the administrator: nas2fa clock"
     )
+
+
+def recovery_left(left: int) -> str:
+    """The line after a recovery code that let in, when `left` others are left."""
+    if left > FEW_CODES:
+        return f"That was a recovery code. You have {left} others left."
+    count = f"you have only {left} left" if left else "it was the last one you had"
+    return f"That was a recovery code, and {count}. Make a new set now: nas2fa recovery-codes"
 
 
 def resynced(seconds: int) -> str:

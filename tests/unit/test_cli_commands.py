@@ -56,6 +56,14 @@ def test_the_clock_of_a_phone_in_words(nas2fa, offset: int | None, shift: int, w
         assert f"Clock of that phone  {words}" in nas2fa("status").out
 
 
+@pytest.mark.parametrize(
+    ("left", "words"), [(3, "3\n"), (2, "2 (a new set: nas2fa recovery-codes)"), (0, "0 (a new set: nas2fa reco")]
+)
+def test_the_status_warns_of_few_recovery_codes(nas2fa, left: int, words: str) -> None:
+    with ScriptedDaemon(nas2fa.socket, [request("status", **ME), done(**{**STATUS, "recovery_left": left})]):
+        assert f"Recovery codes left  {words}" in nas2fa("status").out
+
+
 def test_status_as_json_is_what_the_daemon_said(nas2fa) -> None:
     with ScriptedDaemon(nas2fa.socket, [request("status", **ROOT), done(**STATUS)]):
         outcome = nas2fa("status", "root", "--json")

@@ -13,7 +13,7 @@ from nas2fa.cli.advice import ADVICE
 from nas2fa.cli.box import Box, PlainRelay, account, groups_of
 from nas2fa.cli.recovery import RecoveryRelay
 from nas2fa.shown import shown
-from nas2fa.texts import ahead_or_behind
+from nas2fa.texts import FEW_CODES, ahead_or_behind
 
 LETS_IN = frozenset({"allow", "pass", "ignore"})  # verdicts after which a login goes on
 
@@ -37,7 +37,7 @@ def status_lines(found: Mapping[str, Any]) -> list[tuple[str, object]]:
         ("User", f"{found['user']} (uid {found['uid']})"),
         ("2-step verification", _state(found)),
         *(line for authenticator in found["authenticators"] for line in _authenticator(authenticator)),
-        ("Recovery codes left", found["recovery_left"]),
+        ("Recovery codes left", _recovery_left(found)),
         ("Last accepted code", tables.moment(found["last_ok"]) or "never"),
         ("Locked", tables.locked(found["locked"])),
     ]
@@ -50,6 +50,11 @@ def _state(found: Mapping[str, Any]) -> str:
         return "on"
     how = f"nas2fa setup --user {shown(found['user'])}" if os.geteuid() == 0 else "nas2fa setup"
     return f"imported, waits for its first code ({how})" if found["pending"] else f"off ({how})"
+
+
+def _recovery_left(found: Mapping[str, Any]) -> str:
+    left = found["recovery_left"]
+    return f"{left} (a new set: nas2fa recovery-codes)" if found["armed"] and left <= FEW_CODES else str(left)
 
 
 def _authenticator(authenticator: Mapping[str, Any]) -> list[tuple[str, object]]:

@@ -91,7 +91,7 @@ def _answered(attempt: Attempt, world: World, asked: Credential, answer: Answer,
         return (yield from _refuse(attempt, "unavailable", Reason.WRITE_FAILED))
     if outcome.durable:
         world.update(asked.uid, attempt.hello.user, lambda c, s: (opened_by_login(attempt, world, rule, c, s), None))
-    line = off_line(outcome, box)
+    line = off_line(outcome, box) if outcome.left is None else texts.recovery_left(outcome.left)
     if line:
         yield Tell(line, error=True)  # as those of `_ask`
     return Verdict("allow", Reason.OK)

@@ -49,6 +49,7 @@ class Outcome:
     off: int = 0  # seconds, how far it is ahead by this code alone, when that was OLD or FUTURE
     noted: bool = False  # the next one in a row lets in
     resynced: bool = False  # this one did, as the next one in a row
+    left: int | None = None  # the recovery codes that are left after this one
 
 
 def codes_per_try(credential: Credential) -> int:
@@ -103,7 +104,9 @@ def _match_recovery(credential: Credential, state: UserState, code: str) -> tupl
     mark = recovery.mark(codes, index)
     if mark in state.spent:
         return state, Outcome(Reason.SPENT)
-    return replace(state, spent=state.spent | {mark}), Outcome(Reason.OK, factor="recovery", durable=True)
+    state = replace(state, spent=state.spent | {mark})
+    left = recovery.left(codes, state.spent)
+    return state, Outcome(Reason.OK, factor="recovery", durable=True, left=left)
 
 
 def _match_totp(

@@ -21,6 +21,7 @@ from nas2fa.login.sharing import is_sharing
 from nas2fa.login.source import CONSOLE, source_of
 from nas2fa.server.accepting import defect
 from nas2fa.shown import shown
+from nas2fa.texts import FEW_CODES
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +174,7 @@ class Attempts:
             exemption=attempt.exemption,
             trace="\n".join(attempt.trace),
         )
-        for more in _further(attempt, verdict):
+        for more, why in _further(attempt, verdict):
             audit.emit(
                 more,
                 attempt=attempt.id,
@@ -181,7 +182,7 @@ class Attempts:
                 uid=attempt.hello.uid,
                 service=attempt.hello.service,
                 source=attempt.opened or attempt.source.key,
-                reason=str(verdict.reason),
+                reason=why,
             )
 
     def _keep(self, ended: Ended) -> None:
@@ -223,14 +224,17 @@ class Attempts:
         return True
 
 
-def _further(attempt: Attempt, verdict: Verdict) -> Iterator[audit.Event]:
-    """What else an attempt did that has a record of its own."""
-    if verdict.word == "allow" and attempt.outcome is not None and attempt.outcome.factor == "recovery":
-        yield audit.Event.RECOVERY_USED
+def _further(attempt: Attempt, verdict: Verdict) -> Iterator[tuple[audit.Event, str]]:
+    """What else an attempt did that has a record of its own, and the reason for that."""
+    left = attempt.outcome.left if attempt.outcome is not None else None
+    if verdict.word == "allow" and left is not None:
+        yield audit.Event.RECOVERY_USED, f"{left} left"
+        if left == FEW_CODES:  # codes go one by one, so each set passes here once
+            yield audit.Event.RECOVERY_LOW, f"{left} left"
     if verdict.word == "allow" and attempt.opened:
-        yield audit.Event.SHARES_OPENED
+        yield audit.Event.SHARES_OPENED, str(verdict.reason)
     if verdict.reason is Reason.NO_GRANT and attempt.new_place:
-        yield audit.Event.SHARES_KNOCKED
+        yield audit.Event.SHARES_KNOCKED, str(verdict.reason)
 
 
 def new_id() -> str:

@@ -10,8 +10,8 @@ from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
 from nas2fa.activation.key_only import in_force
 from nas2fa.activation.places import CONFIG
+from nas2fa.texts import FEW_CODES
 
-FEW_CODES = 3  # recovery codes that are too few
 NAMES_MAX = 20  # names listed in one finding
 LOGIN_UID = 1000  # people's accounts begin here: UID_MIN of login.defs(5)
 _NO_SHELLS = ("nologin", "false", "sync", "shutdown", "halt")
@@ -82,7 +82,7 @@ def administrators_have_recovery_codes(look: Examination) -> Iterator[Finding]:
     """For the day on which the phone is lost."""
     admins = {admin.user for admin in look.admins}
     for row in look.records:
-        if row["armed"] and row["user"] in admins and row["recovery_left"] < FEW_CODES:
+        if row["armed"] and row["user"] in admins and row["recovery_left"] <= FEW_CODES:
             yield Finding(
                 "few-recovery-codes",
                 Severity.WARNING,
