@@ -1,12 +1,15 @@
 """How many recovery codes are left: told at the login, in the status and, once, in the journal."""
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from nas2fa.factors import recovery
+from nas2fa.login.attempt import Flow
 from nas2fa.server.attempts import Attempts
 from nas2fa.server.views import status
-from nas2fa.steps import Answer, Ask, Durable
+from nas2fa.steps import Answer, Ask, Durable, Step
 from worlds import NOON, SSH, UID, enrolled, play
 
 
@@ -30,21 +33,20 @@ def test_nothing_is_told_of_codes_left_when_the_login_is_refused() -> None:
     assert "left" not in play(world, SSH, codes[0]).told[0]
 
 
+def pumped(flow: Flow, typed: str) -> Iterator[Step]:
+    """The steps of a conversation in which this is typed and the disk takes everything."""
+    reply = None
+    with suppress(StopIteration):
+        while True:
+            yield (step := flow.send(reply))
+            reply = Answer(NOON, text=typed) if isinstance(step, Ask) else isinstance(step, Durable) or None
+
+
 def test_the_journal_has_each_code_and_one_warning_for_a_set(capfd: pytest.CaptureFixture[str]) -> None:
     kept, codes = recovery.new_set()
     attempts = Attempts(enrolled(recovery=kept))  # type: ignore[arg-type]  # a StoreWorld's interface, in memory
     for each in codes:
-        flow = attempts.run(SSH, True)
-        step = next(flow)
-        with pytest.raises(StopIteration):
-            while True:
-                match step:
-                    case Ask():
-                        step = flow.send(Answer(NOON, text=each))
-                    case Durable():
-                        step = flow.send(True)
-                    case _:
-                        step = flow.send(None)
+        list(pumped(attempts.run(SSH, True), each))
     records = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     assert [r["reason"] for r in records if r["event"] == "RECOVERY_USED"] == [f"{n} left" for n in range(9, -1, -1)]
     assert [r["reason"] for r in records if r["event"] == "RECOVERY_LOW"] == ["2 left"]
