@@ -16,7 +16,7 @@ from debianbox.roots import box_recipe, root
 
 APT = "DEBIAN_FRONTEND=noninteractive apt-get --yes --no-install-recommends "
 UNITS = "nas2fad.service nas2fad-login.socket nas2fad-user.socket nas2fad-control.socket nas2fa-signin.socket"
-UNITS += " nas2fa-smb.socket"
+UNITS += " nas2fa-smb.socket nas2fa-courier.socket"
 
 # What a running system and dpkg's own books change; the last is an empty directory of the root that systemd's helper of
 # any package tidies away.
@@ -77,8 +77,8 @@ def box_listens(box: Box) -> bool:
     """Modes of the sockets, as docs/protocol.md has them."""
     shown = box.run("cd /run/nas2fa && stat --format='%n %a %U' *.sock").stdout.splitlines()
     return shown == [
-        "control.sock 666 root", "login.sock 600 root", "signin.sock 666 root", "smb.sock 600 root",
-        "user.sock 666 root",
+        "control.sock 666 root", "courier.sock 600 root", "login.sock 600 root", "signin.sock 666 root",
+        "smb.sock 600 root", "user.sock 666 root",
     ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from nas2fa.paths import Paths
 
 BACKLOG: Final = 16
 CONNECTIONS: Final = 4  # at once; the next ones wait in the queue of the socket
+NOBODY: Final = 65_534  # uid and gid that own nothing, in Debian "nobody" and "nogroup"
 IDLE_SECONDS: Final = 30.0  # after the last connection; systemd starts it anew for the next one
 
 
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     paths = Paths.under(str(Path(options.root).resolve())) if options.root else Paths.system()
     trusted = frozenset({0, os.geteuid()}) if options.root else frozenset({0})
     listener = own_listener(paths.socket("courier"), BACKLOG) if options.listen else passed_listener()
+    if options.listen:
+        _become_nobody()
     if listener is None:
         sys.stderr.write(
             "nas2fa-courier: no listening socket in descriptor 3; start it by its socket, or with --listen\n"
@@ -44,6 +47,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", metavar="DIR", help="belong to the private nas2fad under DIR")
     parser.add_argument("--listen", action="store_true", help="bind courier.sock, and stay")
     return parser
+
+
+def _become_nobody() -> None:
+    """Who started it as root has no systemd that would make a user for it."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
 
 
 def serve_all(listener: socket.socket, measure: Measure, trusted: frozenset[int], idle: float | None) -> None:

@@ -1,4 +1,4 @@
-"""What nas2fad (argument `nas2fad`), nas2fa-signin (`signin`) and nas2fa-smb (`smb`) must be able to do caged."""
+"""What nas2fad (argument `nas2fad`), nas2fa-signin, -smb and -courier (likewise) must be able to do caged."""
 
 from __future__ import annotations
 
@@ -60,6 +60,21 @@ def run_thread() -> None:
     thread.join()
 
 
+def use_ntplib() -> None:
+    """Import what nas2fa-courier imports."""
+    sys.path.append("/usr/lib/python3/dist-packages")
+    import ntplib  # noqa: PLC0415 (the path first)
+
+    ntplib.NTPPacket().to_data()
+
+
+def send_question() -> None:
+    """A packet to a server, which is this box here."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
+        connection.connect(("127.0.0.1", 123))
+        connection.send(b"?")
+
+
 NAS2FAD: dict[str, Callable[[], object]] = {
     "ask the kernel about the clock": read_clock,
     "state": lambda: replace_file("/run/nas2fa/state"),
@@ -71,6 +86,7 @@ NAS2FAD: dict[str, Callable[[], object]] = {
     "own addresses": lambda: [read(f"/run/net/{name}") for name in ("fib_trie", "route", "if_inet6", "ipv6_route")],
     "libraries": use_libraries,
     "nas2fa-smb": lambda: connect("/run/nas2fa/smb.sock", socket.SOCK_SEQPACKET),
+    "nas2fa-courier": lambda: connect("/run/nas2fa/courier.sock", socket.SOCK_SEQPACKET),
     "a thread": run_thread,
 }
 
@@ -91,5 +107,14 @@ SMB: dict[str, Callable[[], object]] = {
     "a pipe": os.pipe,
 }
 
+COURIER: dict[str, Callable[[], object]] = {
+    "libraries": use_ntplib,
+    "look a name up": lambda: socket.getaddrinfo("localhost", 123, type=socket.SOCK_DGRAM),
+    "ask a server": send_question,
+    "time services that are switched on": lambda: read("/etc/systemd/system"),
+    "time services that run": lambda: read("/sys/fs/cgroup/system.slice"),
+    "a thread": run_thread,
+}
+
 if __name__ == "__main__":
-    report({"nas2fad": NAS2FAD, "signin": SIGNIN, "smb": SMB}[sys.argv[1]])
+    report({"nas2fad": NAS2FAD, "signin": SIGNIN, "smb": SMB, "courier": COURIER}[sys.argv[1]])

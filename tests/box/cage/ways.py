@@ -84,6 +84,13 @@ def make_executable() -> None:
     checked(LIBC.mprotect(ctypes.c_void_p(page), ctypes.c_size_t(4096), mmap.PROT_READ | mmap.PROT_EXEC))
 
 
+def open_door() -> None:
+    """Listen for whoever comes by the network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen()
+
+
 def set_uid_file() -> None:
     """A program for others to become root with."""
     write(f"{OWN}/setuid")
@@ -161,6 +168,7 @@ WAYS: dict[str, Callable[[], object]] = {
     # others that do as root's processes say
     "ask nas2fad": lambda: connect("/run/nas2fa/control.sock", socket.SOCK_SEQPACKET),
     "ask nas2fa-smb": lambda: connect("/run/nas2fa/smb.sock", socket.SOCK_SEQPACKET),
+    "ask nas2fa-courier": lambda: connect("/run/nas2fa/courier.sock", socket.SOCK_SEQPACKET),
     "a word to smbd": lambda: connect(
         f"/run/samba/msg.sock/{Path('/run/samba/smbd.pid').read_text().strip()}", socket.SOCK_DGRAM
     ),
@@ -188,6 +196,7 @@ WAYS: dict[str, Callable[[], object]] = {
     # network
     "IPv4": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
     "IPv6": lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close(),
+    "a door of its own": open_door,
     "netlink": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
     "raw packets": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close(),
     "abstract socket of the box": lambda: connect("\0nas2fa-probe"),

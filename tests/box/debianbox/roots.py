@@ -25,8 +25,9 @@ SUITES = ("bookworm", "trixie")
 _BOX_PACKAGES = (
     "systemd-sysv", "dbus", "libpam-systemd", "libpam-modules", "libpam-runtime", "login", "passwd",
     "sudo", "openssh-server", "openssh-client", "python3-minimal", "python3", "python3-pyotp",
-    "python3-systemd", "python3-click", "python3-segno", "python3-pamela", "python3-pampy", "python3-six", "iproute2",
-    "procps", "util-linux", "adduser", "tzdata", "pamtester", "cron", "polkitd", "pkexec", "strace",
+    "python3-systemd", "python3-click", "python3-segno", "python3-pamela", "python3-ntplib", "python3-pampy",
+    "python3-six", "iproute2", "procps", "util-linux", "adduser", "tzdata", "pamtester", "cron", "polkitd",
+    "pkexec", "strace",
 )  # fmt: skip
 
 # What else lets people in, and the clients that knock: for the table of every door (doors.py). ProFTPD conflicts with

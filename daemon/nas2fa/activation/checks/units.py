@@ -21,6 +21,10 @@ UNITS = {
         Severity.WARNING,
         "Without it no open session of a file share is ended, nor seen: a grant in use ends as if it were idle.",
     ),
+    "nas2fa-courier.socket": (
+        Severity.WARNING,
+        "Without it no time server is asked: a clock that goes wrong is noticed when codes are refused.",
+    ),
     "nas2fa-check.timer": (Severity.WARNING, "Without it nas2fa looks after nothing here."),
 }
 SYNC_SERVICES = ("systemd-timesyncd", "chrony", "chronyd", "ntpsec", "ntp", "ntpd", "openntpd")
