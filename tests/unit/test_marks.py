@@ -128,7 +128,7 @@ def test_a_shift_becomes_smaller_on_disk_only_by_who_knows_of_the_last_code(path
 
 def test_what_a_phone_has_told_gives_way_and_its_shift_does_not(path: Path, marks: Marks) -> None:
     own = frozenset({f"{99:016x}:{i}" for i in range(166)})
-    marks.write(1000, having(9, 60, places=("192.0.2.7",) * 16, spent=own), NOW)
+    marks.write(1000, having(9, 60, places=tuple(f"192.0.2.{n}" for n in range(16)), spent=own), NOW)
     found = read(marks).state
     assert (found.phones["phone"].shift, found.phones["phone"].seen) == (60, ())
     assert found.spent == own
