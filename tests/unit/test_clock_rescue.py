@@ -160,6 +160,7 @@ def test_once_the_clock_is_set_both_codes_are_used_and_the_next_one_is_good() ->
     assert played.changes == [(1028.0, TRUE + 28)]
     step = TRUE // 30
     assert login(world, TRUE + 28, step) == login(world, TRUE + 28, step + 1) == Reason.REUSED
+    assert login(world, TRUE + 58 - 3600, step + 2 - 120) is Reason.CLOCK  # should it go back once more
     assert login(world, TRUE + 58, step + 2) is Reason.OK
 
 

@@ -15,7 +15,16 @@ from debianbox.authenticator import Authenticator
 from debianbox.layers import installed, layer
 from debianbox.logins import PASSWORD, Person
 from debianbox.machine import Box
-from debianbox.roots import CACHE, clean_environment, forget_old, machine_recipe, one_builder, say
+from debianbox.roots import (
+    CACHE,
+    TIME_SERVICES,
+    TIME_SERVICES_CACHE,
+    clean_environment,
+    forget_old,
+    machine_recipe,
+    one_builder,
+    say,
+)
 
 FOLDER = CACHE / "machines"
 SIZE = "3G"
@@ -24,6 +33,13 @@ SIZE = "3G"
 KEPT = 2
 ADMINS = {name: Authenticator(name.encode() * 4) for name in ("alice", "bobby")}
 """Administrators with a second step that they have used. Their keys are in the disk, so they are always the same."""
+
+# What lies in a safe: an administrator's recovery codes, as the command showed them.
+PAPER = "/root/recovery-codes-alice"
+
+# Servers that each of the time services asks; Debian's own are not there.
+SERVERS = ("10.99.3.1", "10.99.3.2", "10.99.3.3")
+_CHRONY = "".join(f"server {address} iburst\n" for address in SERVERS)
 
 # qemu's user network: the host is 10.0.2.2 and forwards to 10.0.2.15.
 _NETWORK = "[Match]\nName=en* eth*\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n"
@@ -102,11 +118,25 @@ def _prepare(box: Box) -> None:
         box.run(["chpasswd"], stdin=f"{name}:{PASSWORD}\n")
         box.run(["nas2fa", "user", "add", name, "--armed", "--uri", "-"], stdin=phone.uri(name) + "\n")
         box.run(["nas2fa", "test", name], stdin=phone.code() + "\n")
+    alice = ADMINS["alice"]
+    paper = box.run("nas2fa recovery-codes alice", stdin=f"{alice.code()}\nyes\n").stdout
+    box.write(PAPER, paper, mode=0o600)
+    _add_time_services(box)
     box.write("/etc/hostname", "machine\n")
     box.run("echo 127.0.1.1 machine >>/etc/hosts; systemd-machine-id-setup")
     box.write("/etc/systemd/network/lan.network", _NETWORK)
     box.write("/etc/systemd/system/test-shell.service", _SHELL)
     box.run("systemctl enable test-shell.service systemd-networkd.service")
+
+
+def _add_time_services(box: Box) -> None:
+    """All of them, none enabled, asking SERVERS. The conflict between them is that two at once would run."""
+    box.run(f"dpkg --force-conflicts --install {TIME_SERVICES_CACHE}/*.deb")
+    box.run(["systemctl", "disable", "--now", *TIME_SERVICES])
+    box.write("/etc/systemd/timesyncd.conf.d/lan.conf", f"[Time]\nNTP={' '.join(SERVERS)}\nFallbackNTP=\n")
+    box.run("sed -i '/^pool /d' /etc/chrony/chrony.conf /etc/ntpsec/ntp.conf")
+    box.write("/etc/chrony/sources.d/lan.sources", _CHRONY)
+    box.run("cat >>/etc/ntpsec/ntp.conf", stdin=_CHRONY)
 
 
 def _make(path: Path, lower: list[Path]) -> None:

@@ -30,9 +30,15 @@ COMMAND_LIMIT = 180
 class Machine:
     """One machine with a disk of its own above `image`. A context manager: it ends, and its disk with it."""
 
-    def __init__(self, image: Image) -> None:
-        """Make its disk; it is not switched on yet."""
+    def __init__(self, image: Image, *, outside: Sequence[str] = (), clock: str = "") -> None:
+        """Make its disk; it is not switched on yet.
+
+        `outside` comes before qemu's command line and says which network the machine reaches (by default none);
+        `clock` is what its hardware clock shows at each start, YYYY-MM-DDTHH:MM:SS (by default the time).
+        """
         self._image = image
+        self._outside = list(outside)
+        self._clock = clock
         self._folder = tempfile.TemporaryDirectory(prefix="nas2fa-vm-")
         self._scratch = Path(self._folder.name)
         self._disk = self._scratch / "disk.qcow2"
@@ -64,14 +70,16 @@ class Machine:
         return self
 
     def _command(self, words: Sequence[str]) -> list[str]:
+        restrict = "off" if self._outside else "on"
         serial = [option for name in ("console", "shell") for option in ("-serial", f"unix:{self._scratch}/{name}")]
         return [
-            "setpriv", "--pdeathsig", "KILL",
+            "setpriv", "--pdeathsig", "KILL", *self._outside,
             "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", "1024",
             "-display", "none", "-monitor", "none", "-nodefaults", "-no-reboot", *serial,
             # What the machine syncs is in the host's file, what it does not is lost when qemu is killed.
             "-drive", f"file={self._disk},if=virtio,format=qcow2,cache=writeback",
-            "-netdev", f"user,id=lan,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-10.0.2.15:22",
+            "-netdev", f"user,id=lan,restrict={restrict},hostfwd=tcp:127.0.0.1:{self.port}-10.0.2.15:22",
+            *(["-rtc", f"base={self._clock}"] if self._clock else []),
             "-device", "virtio-net-pci,netdev=lan,romfile=",
             "-kernel", str(self._image.kernel), "-initrd", str(self._image.initrd),
             "-append", shlex.join(["root=/dev/vda", "rw", "console=ttyS0", "quiet", *words]),

@@ -56,6 +56,15 @@ _DOMAIN_HOOK = (
     "rm -f nmbd.service smbd.service winbind.service samba-ad-dc.service"
 )
 
+# Each keeps the clock right and conflicts with the others, so that apt installs one at a time.
+TIME_SERVICES = ("systemd-timesyncd", "chrony", "ntpsec")
+TIME_SERVICES_CACHE = "/var/cache/time-services"
+_TIME_SERVICES_HOOK = (
+    f'mkdir -p "$1{TIME_SERVICES_CACHE}/partial" && for name in {" ".join(TIME_SERVICES)}; do '
+    'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -qq --yes --no-install-recommends --download-only '
+    f'-o Dir::Cache::archives="$1{TIME_SERVICES_CACHE}" install $name || exit; done'
+)
+
 # The build dependencies of packaging/debian/control, and lintian of the same suite.
 _BUILD_PACKAGES = (
     "build-essential", "debhelper", "dh-python", "dh-sequence-python3", "pybuild-plugin-pyproject",
@@ -104,8 +113,9 @@ def domain_recipe(suite: str) -> Recipe:
 
 
 def machine_recipe(suite: str) -> Recipe:
-    """As box_recipe, with a kernel of its own: for the real machine of tests/vm."""
-    return Recipe(suite, "minbase", (*_BOX_PACKAGES, "linux-image-cloud-amd64", "initramfs-tools", "zstd"))
+    """As box_recipe, with a kernel of its own, for the machine of tests/vm; the packages of TIME_SERVICES lie in it."""
+    packages = (*_BOX_PACKAGES, "linux-image-cloud-amd64", "initramfs-tools", "zstd")
+    return Recipe(suite, "minbase", packages, _TIME_SERVICES_HOOK)
 
 
 def build_recipe(suite: str) -> Recipe:
