@@ -17,18 +17,19 @@ from nas2fa.activation import report
 STACK, CONF = "/etc/pam.d/samba", samba.SMB_CONF
 # Debian's smb.conf leaves these so; the kernel's word about the clock is that of the machine that runs the tests.
 USUAL = {"samba-password-change", "samba-log-tells-little", "users-not-enrolled", "clock-not-synchronised"}
-KEPT = "/etc/pam.d /etc/samba /etc/nas2fa /var/lib/nas2fa-switch"
+KEPT = "/etc/pam.d /etc/samba /etc/default /etc/nas2fa /var/lib/nas2fa-switch"
 ORIGINAL = "sed '/nas2fa BEGIN/,/nas2fa END/d' -i"
 BEFORE = "sed -i '/nas2fa BEGIN/i {}' " + STACK
 OURS = r"/^account requisite pam_nas2fa/"
 
 
 class Plant(NamedTuple):
-    """What is done, and exactly which findings beside the usual that brings, with the severity of the worst."""
+    """What is done, exactly which findings beside the usual that brings, the severity of the worst, and the way back."""
 
     command: str
     names: str
     severity: str = "error"
+    undo: str = "true"
 
 
 def globally(line: str) -> str:
@@ -48,13 +49,46 @@ ALONE = "/srv/alone"  # a folder of no other share
 OTHER = "/srv/nas2fa-share"
 ASKS_OTHER = share(ASKS.replace("HELPER", OTHER), CLOSES, path=ALONE)
 
+RESTART = "systemctl daemon-reload; systemctl reset-failed smbd; systemctl restart smbd"
+UNIT = "/etc/systemd/system/smbd.service.d"
+SMBDOPTIONS = """echo "SMBDOPTIONS='{}'" > /etc/default/samba"""
+UNASKED = f"{globally('obey pam restrictions = no').replace('sed -i', 'sed')} > /etc/samba/other.conf"
+OTHER_CONFIGS = [  # by which smbd does not ask, whatever smb.conf says
+    Plant(
+        f"{SMBDOPTIONS.format('--option=obeypamrestrictions=no')}; {RESTART}",
+        "samba-without-pam",
+        undo=f"rm /etc/default/samba; {RESTART}",
+    ),
+    Plant(
+        f"{UNASKED}; mkdir -p {UNIT}; cd {UNIT}; printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/smbd --foreground "
+        f"--no-process-group -s /etc/samba/other.conf\\n' > x.conf; {RESTART}",
+        "samba-without-pam",
+        undo=f"rm -r {UNIT}; {RESTART}",
+    ),
+    Plant(
+        f"{UNASKED}; {globally('config file = /etc/samba/other.conf')}; {RESTART}",
+        "samba-without-pam",
+        undo=f"tar -xf /root/before.tar -C / etc/samba; {RESTART}",
+    ),
+]
+
 PLANTS = [
     Plant(globally("obey pam restrictions = no"), "samba-without-pam"),
     Plant(f"sed -i /obey.pam.restrictions/d {CONF}", "samba-without-pam"),
     Plant(globally("server role = active directory domain controller"), "samba-is-controller"),
     Plant(globally("obey pam restrictions = perhaps"), "samba-refuses-config"),
-    Plant(globally("include = /etc/samba/%m.conf"), "samba-config-varies", "warning"),
-    Plant(globally("config file = /etc/samba/smb.conf.%I"), "samba-config-varies", "warning"),
+    *OTHER_CONFIGS,
+    Plant(f"{UNASKED}; {SMBDOPTIONS.format('-s /etc/samba/other.conf')}", "samba-without-pam"),  # at the next start
+    Plant(SMBDOPTIONS.format("--no-such-word"), "samba-start-unknown"),
+    Plant(SMBDOPTIONS.format("-s /etc/samba/none.conf"), "samba-refuses-config"),
+    Plant(SMBDOPTIONS.format("--debuglevel 1 -l /var/log/samba"), "", "note"),
+    Plant(globally("include = /etc/samba/%m.conf"), "samba-config-varies"),
+    Plant(f"printf '[global]\\nin clu\\\\\\nde = \\\\\\n/etc/samba/%%U.conf\\n' >> {CONF}", "samba-config-varies"),
+    Plant(
+        f"echo 'include = /etc/samba/%m.conf' > /etc/samba/more.conf; {globally('include = /etc/samba/more.conf')}",
+        "samba-config-varies",
+    ),
+    Plant(globally("config file = /etc/samba/smb.conf.%I"), "samba-config-varies"),
     Plant(globally("include = /etc/samba/%h.conf"), "", "note"),
     Plant(globally("map to guest = Bad Password"), "samba-guest-instead", "warning"),
     Plant(globally("map to guest = never"), "", "note"),
@@ -77,7 +111,10 @@ PLANTS = [
     Plant(
         f"sed -i '{OURS}s/requisite/[success=ok system_err=ignore default=die]/' {STACK}", "samba-line-ignored"
     ),
-    Plant(f"sed -i '{OURS}s,pam_nas2fa,/srv/pam_nas2fa,' {STACK}", "module-not-ours samba-line-missing"),
+    Plant(
+        f"cp /lib/*/security/pam_permit.so /srv/pam_nas2fa.so; sed -i '{OURS}s,pam_nas2fa,/srv/pam_nas2fa,' {STACK}",
+        "module-not-ours samba-line-missing",
+    ),
     Plant(f"sed -i '{OURS}s,$, socket=/srv/x.sock,' {STACK}", "socket-not-ours"),
     # Shares that ask for themselves
     Plant(share(ASKS, CLOSES, path=ALONE), "", "note"),
@@ -142,6 +179,7 @@ def test_debians_own_samba_has_no_errors_and_no_warnings(nas: Box) -> None:
 def test_every_finding_is_found(nas: Box, plant: Plant) -> None:
     nas.run(plant.command)
     found = check(nas)
+    nas.run(plant.undo)
     assert found.keys() - USUAL == set(plant.names.split())
     assert plant.severity in found.values()
 
@@ -157,6 +195,13 @@ def test_an_open_stack_is_open_indeed(nas: Box) -> None:
             nas.run(f"cp {STACK} /root/stack; {plant.command}")
             assert samba.visit(nas, "alice") == samba.OK, plant.command
             nas.run(f"cat /root/stack > {STACK}")
+    for plant in OTHER_CONFIGS:
+        nas.run(plant.command)
+        samba.wait_for_samba(nas)
+        assert samba.visit(nas, "alice") == samba.OK, plant.command
+        nas.run(plant.undo)
+    samba.wait_for_samba(nas)
+    assert samba.visit(nas, "alice") == samba.NEEDS_CODE
     nas.run("nas2fa user reset --yes alice; ip netns del lan; ip netns del visitor; ip link del lan0")
 
 

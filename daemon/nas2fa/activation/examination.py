@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from nas2fa.activation import samba, sshd, state
+from nas2fa.activation import samba, smbd_start, sshd, state
 from nas2fa.activation.admins import Admin, admins
 from nas2fa.activation.sshd import Setting
 from nas2fa.activation.sshd_start import Start, started
@@ -76,5 +76,10 @@ class Examination:
 
     @cached_property
     def samba(self) -> samba.Settings:
-        """Samba's values. Raises SambaError."""
-        return samba.settings(self.system)
+        """Samba's values, as smbd runs now. Raises SambaError."""
+        return samba.settings(self.system, self.smbd_starts[0])
+
+    @cached_property
+    def smbd_starts(self) -> Sequence[smbd_start.Start]:
+        """How smbd was started, and how it will be."""
+        return smbd_start.started(self.system)

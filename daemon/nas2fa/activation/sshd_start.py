@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-import shlex
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from nas2fa.activation.system import System
+from nas2fa.activation.unit_start import COMMAND, Shown, of_process, of_unit, show, systemd_runs
 
 _SERVICE = "ssh.service"  # ssh.socket, where it listens instead, starts the same at the first connection
-_SHOWN = "MainPID,StateChangeTimestamp,StateChangeTimestampMonotonic,ExecStart,EnvironmentFiles"
+_SHOWN = (*COMMAND, "StateChangeTimestamp", "StateChangeTimestampMonotonic")
 _VALUED = "CEbcfghkopu"  # the letters of sshd(8) that take a value
 _KEPT = "cfhop"  # of these, those that change what `sshd -T` says
 _TITLE = re.compile(r"sshd: (.*) \[listener\]")  # what sshd makes of its command line, words parted by one blank
-_COMMAND = re.compile(r"argv\[\]=(.*?) ; ")
-_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +45,17 @@ class Start:
 
 def started(system: System) -> Start:
     """How the sshd of Debian's unit was started, or will be. A Start() of nothing where systemd does not run."""
-    if not system.path("/run/systemd/system").is_dir():
+    if not systemd_runs(system):
         return Start()
-    shown = _show(system)
-    title = _read(system, f"/proc/{shown['MainPID'][0]}/cmdline") if shown.get("MainPID", ["0"])[0] != "0" else ""
+    shown = show(system, _SERVICE, _SHOWN)
+    title = of_process(system, shown).rstrip("\0")
     if title:
         match = _TITLE.match(title)
         return Start(_counting(match[1].split(" ") if match else title.split("\0")), _since(shown))
-    return Start(_counting(_of_unit(system, shown)))
+    return Start(_counting(of_unit(system, shown)))
 
 
-def _show(system: System) -> dict[str, list[str]]:
-    """The properties of the unit; some come more than once."""
-    ran = system.run(["systemctl", "show", "--timestamp=us+utc", f"--property={_SHOWN}", _SERVICE])
-    found: dict[str, list[str]] = {}
-    for line in ran.out.splitlines():
-        name, _, value = line.partition("=")
-        found.setdefault(name, []).append(value)
-    return found
-
-
-def _read(system: System, path: str) -> str:
-    try:
-        return (system.read(path) or "").rstrip("\0")
-    except OSError:  # it has ended meanwhile
-        return ""
-
-
-def _since(shown: dict[str, list[str]]) -> float | None:
+def _since(shown: Shown) -> float | None:
     """The later of what the clock said then, and of what is so long ago by the clock of now: it may have been set."""
     try:
         told = datetime.strptime(shown["StateChangeTimestamp"][0], "%a %Y-%m-%d %H:%M:%S.%f UTC").replace(tzinfo=UTC)
@@ -82,21 +63,6 @@ def _since(shown: dict[str, list[str]]) -> float | None:
     except (KeyError, ValueError):
         return None
     return max(told.timestamp(), time.time() - ago)
-
-
-def _of_unit(system: System, shown: dict[str, list[str]]) -> list[str]:
-    """The command line that a unit starts, with what its environment files say for $SSHD_OPTS and the like."""
-    variables: dict[str, str] = {}
-    for file in shown.get("EnvironmentFiles", ()):
-        for line in _read(system, file.partition(" (")[0]).splitlines() if file else ():
-            name, _, value = line.partition("=")
-            variables[name.strip()] = value
-    words: list[str] = []
-    match = _COMMAND.search(" ".join(shown.get("ExecStart", ())))
-    for word in match[1].split() if match else ():
-        named = _VARIABLE.fullmatch(word)
-        words += " ".join(shlex.split(variables.get(named[1], ""))).split() if named else [word]
-    return words
 
 
 def _counting(words: Sequence[str]) -> tuple[str, ...]:

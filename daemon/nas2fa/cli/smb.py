@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from nas2fa.activation import samba, step_up
-from nas2fa.activation.samba import CONFIG, RELOAD, SambaError, Settings
+from nas2fa.activation.samba import RELOAD, SambaError, Settings
+from nas2fa.activation.smb_conf import CONFIG
 from nas2fa.activation.step_up import CLOSE, FORCED, PREEXEC
 from nas2fa.activation.system import System
 from nas2fa.cli import terminal
@@ -30,7 +31,7 @@ def share(name: str) -> int:
         found = samba.settings(here)
         reason = _no_program() if program is None else _obstacle(found, name, program)
     except SambaError as error:
-        reason = f"testparm refuses Samba's configuration: {error}"
+        reason = str(error)
     if reason is not None or program is None:
         terminal.say_outside(f"{reason}\nSo there are no lines for {CONFIG}.", error=True)
         return REFUSED

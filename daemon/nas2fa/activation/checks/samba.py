@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from nas2fa.activation import samba, stacks
+from nas2fa.activation import samba, smb_conf, stacks
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import SWITCH, Finding, Severity
 from nas2fa.activation.outcomes import REFUSED, bypass
 from nas2fa.activation.places import SAMBA_STACK
-from nas2fa.activation.samba import CONFIG, RELOAD, SambaError, Settings
+from nas2fa.activation.samba import RELOAD, SambaError, Settings
+from nas2fa.activation.smb_conf import COMMAND_LINE, CONFIG, Setting
+from nas2fa.activation.smbd_start import Start
 
 _ANEW = f"To write it anew: {SWITCH}, a login with a code, nas2fa system confirm (else it is lost again)"
 _LEAVE_OUT = f"To leave Samba out: {SWITCH} --no-samba"
+_STARTED = (
+    "SMBDOPTIONS in /etc/default/samba, or ExecStart and Environment in `systemctl cat smbd`, then: "
+    "systemctl daemon-reload; systemctl restart smbd"
+)
 _OPEN = "A stolen password then opens the shares."
-# %h and %v are the same for everybody; all else depends on the client, or is told by it.
-_VARIES = re.compile(r"^\s*(include|config\s*file)\s*=\s*(.*%[^hv].*)$", re.IGNORECASE)
-_AUDIT = re.compile(r"^\s*(log|debug)\s*level\s*=.*auth_(json_)?audit", re.IGNORECASE | re.MULTILINE)
+_LEVELS = ("loglevel", "debuglevel")
+_AUDIT = re.compile(r"auth_(json_)?audit", re.IGNORECASE)
 
 
 def samba_is_covered(look: Examination) -> Iterator[Finding]:
@@ -38,26 +43,34 @@ def samba_is_covered(look: Examination) -> Iterator[Finding]:
 
 
 def samba_asks_pam(look: Examination) -> Iterator[Finding]:
-    """What in smb.conf keeps PAM's account phase from being called."""
+    """What keeps PAM's account phase from being called: in smb.conf, or on smbd's command line, now or next time."""
     if not _covered(look):
         return
-    try:
-        found = look.samba
-    except SambaError as error:
-        yield Finding(
-            "samba-refuses-config",
-            Severity.ERROR,
-            CONFIG,
-            f"testparm refuses Samba's configuration: {error}",
-            "Nobody can tell whether a login to the shares is asked for a grant; and smbd may not start again.",
-            f"Correct what it names, then: {RELOAD}",
-        )
-        return
+    for start in look.smbd_starts:
+        if start.unknown:
+            yield _start_unknown(start)
+            continue
+        try:
+            found = samba.settings(look.system, start)
+        except SambaError as error:
+            yield Finding(
+                "samba-refuses-config",
+                Severity.ERROR,
+                start.config or CONFIG,
+                str(error),
+                "Nobody can tell whether a login to the shares is asked for a grant; and smbd may not start again.",
+                f"Correct what it names, then: {RELOAD}",
+            )
+            continue
+        yield from _without_pam(found, start)
+
+
+def _without_pam(found: Settings, start: Start) -> Iterator[Finding]:
     if samba.is_domain_controller(found):
         yield Finding(
             "samba-is-controller",
             Severity.ERROR,
-            CONFIG,
+            found.file,
             "Samba is an Active Directory domain controller (server role).",
             f"As such it does not ask PAM who may log in. {_OPEN}",
             "Serve the files from another box, a member of the domain; here, close the ports 139 and 445 to people. "
@@ -67,11 +80,24 @@ def samba_asks_pam(look: Examination) -> Iterator[Finding]:
         yield Finding(
             "samba-without-pam",
             Severity.ERROR,
-            CONFIG,
-            "Samba does not ask PAM who may log in (obey pam restrictions = no).",
+            found.file,
+            "Samba does not ask PAM who may log in (obey pam restrictions = no)."
+            + (f" Its command line says: {start}" if str(start) else ""),
             _OPEN,
-            f"Set `obey pam restrictions = yes` in the section [global] of {CONFIG}, then: {RELOAD}. {_LEAVE_OUT}",
+            f"Set `obey pam restrictions = yes` in the section [global] of {found.file}, then: {RELOAD}"
+            + (f". For the command line: {_STARTED}" if str(start) else ""),
         )
+
+
+def _start_unknown(start: Start) -> Finding:
+    return Finding(
+        "samba-start-unknown",
+        Severity.ERROR,
+        COMMAND_LINE,
+        f"smbd is started with what nas2fa does not know: {' '.join(start.unknown)}",
+        "Nobody can tell which configuration it reads, and so whether a login to the shares is asked for a grant.",
+        f"Take it out: {_STARTED}",
+    )
 
 
 def the_line_is_heeded(look: Examination) -> Iterator[Finding]:
@@ -113,16 +139,16 @@ def the_line_is_heeded(look: Examination) -> Iterator[Finding]:
 
 def samba_is_the_same_for_all(look: Examination) -> Iterator[Finding]:
     """Files that smbd takes in by the client's name or address, which testparm cannot know."""
-    for number, text in enumerate((look.system.read(CONFIG) or "").splitlines(), start=1):
-        match = _VARIES.match(text) if _covered(look) else None
-        if match:
+    for setting in _lines(look):
+        if setting.varies:
             yield Finding(
                 "samba-config-varies",
-                Severity.WARNING,
-                f"{CONFIG}:{number}",
-                f"Which configuration is in force depends on the client: {text.strip()}",
-                "What is read for some clients only may hold `obey pam restrictions = no`. It was not looked at.",
-                f"See that none does, or take the line out of {CONFIG}, then: {RELOAD}",
+                Severity.ERROR,
+                setting.where,
+                f"Which configuration is in force depends on the client: {setting.name} = {setting.value}",
+                f"What is read for some clients only may hold `obey pam restrictions = no`. {_OPEN}",
+                f"Take the line out, then: {RELOAD}. What differs by person or network belongs into the shares "
+                "themselves (`valid users`, `hosts allow`).",
             )
 
 
@@ -161,7 +187,7 @@ def the_log_tells(look: Examination) -> Iterator[Finding]:
     if found is None:
         return
     settings = []
-    if not _AUDIT.search(look.system.read(CONFIG) or ""):  # testparm tells its own level instead
+    if not any(one.name in _LEVELS and _AUDIT.search(one.value) for one in _lines(look)):  # testparm tells its own
         settings.append("log level = 1 auth_audit:3")
     if "139" in found.globally.get("smb ports", "").split():
         settings.append("smb ports = 445")
@@ -195,6 +221,12 @@ def _settings(look: Examination) -> Settings | None:
         return look.samba if _covered(look) else None
     except SambaError:
         return None
+
+
+def _lines(look: Examination) -> list[Setting]:
+    """Each line of the configurations that smbd reads, now and at the next start, where Samba is covered."""
+    starts = look.smbd_starts if _covered(look) else ()
+    return list(dict.fromkeys(setting for start in starts for setting in smb_conf.settings(look.system, start)))
 
 
 def _lines_of_ours(look: Examination) -> list[stacks.Line]:

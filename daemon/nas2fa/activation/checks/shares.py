@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from nas2fa.activation import samba, step_up
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
-from nas2fa.activation.samba import CONFIG, RELOAD, SambaError, Settings
+from nas2fa.activation.samba import RELOAD, SambaError, Settings
 from nas2fa.activation.step_up import CLOSE, FORCED, PREEXEC
 
 
 def shares_heed_the_answer(look: Examination) -> Iterator[Finding]:
     """Values beside `root preexec` that make its answer count for nothing."""
     for found, share in asking(look):
-        where = f"{CONFIG}: [{share}]"
+        where = f"{found.file}: [{share}]"
         if found.of(share, CLOSE).lower() != "yes":
             yield Finding(
                 "share-goes-on",
@@ -23,7 +23,7 @@ def shares_heed_the_answer(look: Examination) -> Iterator[Finding]:
                 where,
                 f"The share {share} runs nas2fa-share, but does not heed its answer ({CLOSE} = no).",
                 "Everybody who may open the share gets in without a grant.",
-                f"Set `{CLOSE} = yes` in the section [{share}] of {CONFIG}, then: {RELOAD}",
+                f"Set `{CLOSE} = yes` in the section [{share}] of {found.file}, then: {RELOAD}",
             )
         if found.of(share, FORCED):
             yield Finding(
@@ -41,7 +41,7 @@ def shares_heed_the_answer(look: Examination) -> Iterator[Finding]:
                 where,
                 f"The share {share} lets guests in (guest ok = yes); nas2fa-share is asked about the guest account.",
                 "That has no second step: unless `unenrolled` or a rule of nas2fa.toml refuses it, all guests get in.",
-                f"Take `guest ok` out of the section [{share}] of {CONFIG}, then: {RELOAD}",
+                f"Take `guest ok` out of the section [{share}] of {found.file}, then: {RELOAD}",
             )
         if others := step_up.ways_in(look.system, found, share):
             yield Finding(
@@ -57,7 +57,7 @@ def shares_heed_the_answer(look: Examination) -> Iterator[Finding]:
 def shares_run_the_right_command(look: Examination) -> Iterator[Finding]:
     """The words of `root preexec`, and the program that it names."""
     for found, share in asking(look):
-        where, text = f"{CONFIG}: [{share}]", found.of(share, PREEXEC)
+        where, text = f"{found.file}: [{share}]", found.of(share, PREEXEC)
         program = step_up.program_of(text)
         if program is None:
             typed = "%U" in text
