@@ -24,7 +24,7 @@ OURS = r"/^account requisite pam_nas2fa/"
 
 
 class Plant(NamedTuple):
-    """What is done, exactly which findings beside the usual that brings, the severity of the worst, and the way back."""
+    """What is done, exactly which findings beside the usual that brings, the worst's severity, and the way back."""
 
     command: str
     names: str
@@ -60,8 +60,8 @@ OTHER_CONFIGS = [  # by which smbd does not ask, whatever smb.conf says
         undo=f"rm /etc/default/samba; {RESTART}",
     ),
     Plant(
-        f"{UNASKED}; mkdir -p {UNIT}; cd {UNIT}; printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/smbd --foreground "
-        f"--no-process-group -s /etc/samba/other.conf\\n' > x.conf; {RESTART}",
+        f"{UNASKED}; mkdir -p {UNIT}; cd {UNIT}; printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/smbd "
+        f"--foreground --no-process-group -s /etc/samba/other.conf\\n' > x.conf; {RESTART}",
         "samba-without-pam",
         undo=f"rm -r {UNIT}; {RESTART}",
     ),
