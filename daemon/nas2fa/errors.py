@@ -56,6 +56,7 @@ class Reason(StrEnum):
     NO_PROOF = "NO_PROOF"  # enrolment without invite code, listed source or console
     EXPIRED = "EXPIRED"  # a token or invite code is over
     REFUSED = "REFUSED"  # the fresh code was not right
+    CLOCK_OFF = "CLOCK_OFF"  # the box's clock is too far off to set anything up by it
 
 
 class Nas2faError(Exception):

@@ -110,3 +110,8 @@ class Event(Enum):
         "404346cf162d460eb396155e6d474b98", LOG_WARNING, "clock of this box may be wrong: {reason} (attempt {attempt})"
     )
     FLOOD = Kind("f3b9155ac4554cfab4e4e25ab215734a", LOG_WARNING, "not every attempt of uid {by} is recorded: {reason}")
+    CLOCK_DOUBTED = Kind("dcf1a9471d304a3a8d6dad9ac330e4f8", LOG_WARNING, "the clock: {reason} (see: nas2fa clock)")
+    CLOCK_TRUSTED = Kind("efad3c246de549d8ae3278ce4aed89b4", LOG_NOTICE, "the clock can be trusted again: {reason}")
+    CLOCK_OVERRIDDEN = Kind(
+        "f1c75557666648c6a9dba737ae85ba03", LOG_WARNING, "uid {by} goes on despite the clock: {reason}"
+    )

@@ -99,5 +99,14 @@ class EndSessions:
     address: str = ""
 
 
-Step: TypeAlias = Ask | Tell | Show | Durable | Cut | InGroups | PasswordVersion | OffLoop | LiveSessions | EndSessions
+@dataclass(frozen=True, slots=True)
+class ReadClock:
+    """What is to be thought of the box's clock; is sent a server.clock.Told. `measure`: ask the time servers first."""
+
+    measure: bool
+
+
+Step: TypeAlias = (
+    Ask | Tell | Show | Durable | Cut | InGroups | PasswordVersion | OffLoop | LiveSessions | EndSessions | ReadClock
+)
 Reply: TypeAlias = Any  # what the step says it is sent

@@ -3,14 +3,15 @@
 _nas2fa_options() {
 	case $1 in
 	nas2fa) echo "--root --version --help" ;;
-	setup) echo "--user --invite --replace --label --help" ;;
+	setup) echo "--user --invite --replace --label --despite-clock --help" ;;
 	test) echo "--service --from --json --help" ;;
+	clock) echo "--no-measure --json --help" ;;
 	explain) echo "--imagine --limit --json --help" ;;
 	rescue-clock) echo "--user --help" ;;
 	repair) echo "--restore --adopt --yes --json --help" ;;
 	"system check") echo "--json --quiet --log --help" ;;
 	"system enable")
-		echo "--confirm-within --dry-run --yes --ssh-keys --decoy --no-decoy --exempt --samba --no-samba --despite-findings --no-way-back-check --help" ;;
+		echo "--confirm-within --dry-run --yes --ssh-keys --decoy --no-decoy --exempt --samba --no-samba --despite-findings --despite-clock --no-way-back-check --help" ;;
 	"system disable") echo "--yes --help" ;;
 	"user add") echo "--uri --from-file --armed --replace --json --help" ;;
 	"user invite") echo "--hours --json --help" ;;
@@ -26,7 +27,7 @@ _nas2fa_options() {
 
 _nas2fa_words() {
 	case $1 in
-	nas2fa) echo "setup status test disable recovery-codes user system exempt unlock attempts grants smb rescue-clock explain repair health version" ;;
+	nas2fa) echo "setup status test disable recovery-codes user system exempt unlock attempts grants smb rescue-clock clock explain repair health version" ;;
 	system) echo "check confirm disable enable status" ;;
 	exempt) echo "add list remove" ;;
 	unlock) echo "smb" ;;
@@ -55,7 +56,7 @@ _nas2fa() {
 	--root) compopt -o dirnames && return ;;
 	--from-file) compopt -o default && return ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$current") && return ;;
-	--invite | --label | --from | --uri | --hours | --limit | --confirm-within | --key | --until | --reason | --for) return ;;
+	--invite | --label | --from | --uri | --hours | --limit | --confirm-within | --key | --until | --reason | --despite-clock | --for) return ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$current") && return ;;
 	--ssh-keys) mapfile -t COMPREPLY < <(compgen -W "guard code password" -- "$current") && return ;;
 	--exempt) mapfile -t COMPREPLY < <(compgen -W "all none" -- "$current") && return ;;

@@ -44,6 +44,9 @@ def test_values() -> None:
     config = parse(text, "f")
     assert config.enroll_from == (ip_network("10.0.0.0/8"), ip_network("fd00::1"))
     assert (config.deny, config.unenrolled) == (3, "deny")
+    config = parse('ntp_servers = ["0.debian.pool.ntp.org", "10.0.0.1", "fd00::1"]\nclock = "kernel"\n', "f")
+    assert config.ntp_servers == ("0.debian.pool.ntp.org", "10.0.0.1", "fd00::1")
+    assert config.clock == "kernel"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +72,14 @@ def test_values() -> None:
         ('deny = 4\nenroll_from = ["10.0.0.1/8"]', "f:2: enroll_from must"),
         ("enroll_from = [1]", "f:1: enroll_from must"),
         ('display_managers = "gdm"', "f:1: display_managers must"),
+        ('clock = "gps"', "f:1: clock must be one of 'ntp', 'kernel', 'trust'"),
+        ("clock_limit = 0", "f:1: clock_limit must be a whole number from 1 to 120"),
+        ("clock_limit = 121", "f:1: clock_limit must"),
+        ('ntp_servers = "pool.ntp.org"', "f:1: ntp_servers must"),
+        ('ntp_servers = ["a b"]', "f:1: ntp_servers must"),
+        ('ntp_servers = ["-x"]', "f:1: ntp_servers must"),
+        ('ntp_servers = [""]', "f:1: ntp_servers must"),
+        ("ntp_servers = [" + '"a",' * 9 + "]", "f:1: ntp_servers must be a list of at most 8"),
         ("deny = 3\nx = = 2\n", "f:2: "),
         ("deny = 3\ndeny = 4\n", "f:"),
         ("x = " + "[" * 5000, "f:1: "),

@@ -14,6 +14,7 @@ EXEMPT = {"service": "sshd", "network": "10.0.0.0/24", "until": 2**31, "reason":
 CALLERS = {  # the words of the page
     "root": {Caller.ROOT},
     "root (nas2fa-signin)": {Caller.ROOT},
+    "anybody": {Caller.ROOT, Caller.ANYBODY},
     "root, own uid": {Caller.ROOT, Caller.OWN},
     "own uid (root too)": {Caller.ROOT, Caller.OWN},
     "root for anybody; own uid with `token`": {Caller.ROOT, Caller.OWN_WITH_TOKEN},
@@ -26,9 +27,9 @@ def _page() -> dict[str, tuple[str, list[str], str]]:
     table = {}
     for line in PAGE.read_text("utf-8").splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        if len(cells) == 4 and cells[0].startswith("`") and re.match("root|own", cells[1]):
+        if len(cells) == 4 and cells[0].startswith("`") and re.match("root|own|anybody", cells[1]):
             args = re.sub(r"\([^)]*\)|:.*", "", cells[2])
-            table[cells[0].strip("`")] = (cells[1], re.findall(r"[a-z]+", args), cells[3])
+            table[cells[0].strip("`")] = (cells[1], re.findall(r"[a-z_]+", args), cells[3])
     return table
 
 
@@ -43,9 +44,9 @@ def test_the_page_holds_the_same_table() -> None:
 
 
 def test_root_only_arguments_of_the_page() -> None:
-    row = next(line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| `test` |"))
-    assert re.findall(r"(\w+) \(root only\)", row) == [n for n, arg in VERBS["test"].args.items() if arg.root_only]
-    assert not any(arg.root_only for name in VERBS if name != "test" for arg in VERBS[name].args.values())
+    for name, verb in VERBS.items():
+        row = next(line for line in PAGE.read_text("utf-8").splitlines() if line.startswith(f"| `{name}` |"))
+        assert re.findall(r"(\w+) \(root only\)", row) == [n for n, arg in verb.args.items() if arg.root_only]
 
 
 def test_defaults_are_filled_in() -> None:
@@ -60,6 +61,7 @@ def test_defaults_are_filled_in() -> None:
         "digits": None,
         "period": None,
         "replace": False,
+        "despite_clock": "",
     }
     assert check_args(find("explain"), {}) == {"attempt": "", "limit": 20}
     assert check_args(find("repair"), {"uid": None}) == {"uid": None, "action": "check"}
@@ -121,12 +123,14 @@ def test_root_may_ask_everything_for_anybody(name) -> None:
 @pytest.mark.parametrize("name", VERBS)
 def test_others_may_ask_what_the_table_says_for_themselves(name) -> None:
     verb = VERBS[name]
-    if Caller.OWN in verb.callers:
+    if verb.callers & {Caller.OWN, Caller.ANYBODY}:
         check_caller(verb, 1000, _filled(verb))
     else:
         with pytest.raises(RequestError) as caught:
             check_caller(verb, 1000, _filled(verb))
         assert caught.value.reason == Reason.FORBIDDEN
+    if Caller.ANYBODY in verb.callers:
+        return
     with pytest.raises(RequestError) as caught:
         check_caller(verb, 1001, _filled(verb, token="t"))
     assert caught.value.reason == Reason.FORBIDDEN
@@ -135,6 +139,14 @@ def test_others_may_ask_what_the_table_says_for_themselves(name) -> None:
 def test_setup_by_a_user_needs_the_token() -> None:
     check_caller(VERBS["setup"], 1000, _filled(VERBS["setup"], token="t"))
     check_caller(VERBS["setup"], 0, _filled(VERBS["setup"]))
+
+
+def test_an_override_is_for_root() -> None:
+    for verb, override in (("clock", "despite"), ("setup", "despite_clock")):
+        with pytest.raises(RequestError) as caught:
+            check_caller(VERBS[verb], 1000, _filled(VERBS[verb], token="t", **{override: "because"}))
+        assert caught.value.reason == Reason.FORBIDDEN
+        check_caller(VERBS[verb], 0, _filled(VERBS[verb], **{override: "because"}))
 
 
 def test_an_address_is_for_root() -> None:

@@ -41,7 +41,7 @@ ALLOWED = {
 }
 PURE = ("login", "factors", "steps", "errors", "texts", "shown", "network", "rules", "store.records")
 PURE += ("control.codec", "control.verbs", "control.smb", "smb.status", "smb.ending")
-PURE += ("control.courier", "clock.words", "clock.verdict", "clock.phones", "clock.floor")
+PURE += ("control.courier", "clock.words", "clock.verdict", "clock.telling", "clock.phones", "clock.floor")
 PURE += ("courier.servers", "courier.choice", "courier.packets")
 IMPURE = {"os", "socket", "time", "logging", "asyncio", "subprocess", "threading", "select", "systemd", "io"}
 OUTSIDE = {

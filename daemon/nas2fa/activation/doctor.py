@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from nas2fa.activation.checks import (
     boot,
+    clock,
     exemptions,
     lines,
     pam,
@@ -28,6 +29,7 @@ Check = Callable[[Examination], Iterable[Finding]]
 BROKE_OFF = "check-failed"  # the finding about a check, not about the box
 CHECKS: tuple[Check, ...] = (
     *units.CHECKS,
+    *clock.CHECKS,
     *pam.CHECKS,
     *lines.CHECKS,
     *sshd_files.CHECKS,

@@ -12,7 +12,7 @@ from nas2fa.activation.admins import Admin, admins
 from nas2fa.activation.sshd import Setting
 from nas2fa.activation.sshd_start import Start, started
 from nas2fa.activation.switch import Ask
-from nas2fa.activation.system import System
+from nas2fa.activation.system import System, contained
 
 __all__ = ["Ask", "Examination"]
 
@@ -37,12 +37,17 @@ class Examination:
     @cached_property
     def contained(self) -> bool:
         """Whether this is a container: kernel line and clock are then the host's."""
-        return self.system.run(["systemd-detect-virt", "--quiet", "--container"]).status == 0
+        return contained(self.system)
 
     @cached_property
     def health(self) -> Mapping[str, Any]:
         """What `nas2fa health` says; empty when nas2fad is away."""
         return self.ask("health", {})[0] if self.ask else {}
+
+    @cached_property
+    def clock(self) -> Mapping[str, Any]:
+        """What `nas2fa clock` says, measured now; empty when nas2fad is away."""
+        return self.ask("clock", {})[0] if self.ask else {}
 
     @cached_property
     def records(self) -> Sequence[Mapping[str, Any]]:

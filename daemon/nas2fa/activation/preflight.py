@@ -11,7 +11,7 @@ from nas2fa.activation.admins import Admin, has_password
 from nas2fa.activation.edits import Keys
 from nas2fa.activation.places import CONFIG, SCRIPT
 from nas2fa.activation.switch import Ask
-from nas2fa.activation.system import System
+from nas2fa.activation.system import HOSTS_CLOCK, System, contained
 
 
 def no_box_for_it(system: System) -> str | None:
@@ -45,6 +45,20 @@ def busy(system: System) -> str | None:
     if system.run(["debconf-communicate", "libpam-runtime"], "GET libpam-runtime/profiles\n").status != 0:
         return "apt or dpkg is at work (debconf is locked). Wait until it is done, then try again."
     return None
+
+
+def clock_off(system: System, ask: Ask) -> tuple[str | None, str | None]:
+    """Why no code would fit, as the clock is off, and what to do; and what to be warned of. Raises as `ask`."""
+    found, _ = ask("clock", {})
+    if not found["refusal"]:
+        return None, "\n".join([found["head"], *found["lines"]]) if found["doubt"] else None
+    remedy = [HOSTS_CLOCK] if contained(system) else [f"  {command}" for command in found["remedy"]]
+    return "\n".join([found["refusal"], "Put it right, or overrule this by --despite-clock REASON.", *remedy]), None
+
+
+def overrule_clock(ask: Ask, despite: str) -> None:
+    """Have the journal say that root goes on although the clock is off, if it is. Raises as `ask`."""
+    ask("clock", {"measure": False, "despite": despite})
 
 
 def no_way_back(system: System, admins: Sequence[Admin], keys: Keys, ask: Ask) -> str | None:

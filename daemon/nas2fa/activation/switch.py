@@ -26,7 +26,7 @@ from nas2fa.activation.places import (
 )
 from nas2fa.activation.plan import DECOY, PROFILE, Change, Options, Plan
 from nas2fa.activation.state import Facts, State
-from nas2fa.activation.system import Ran, System
+from nas2fa.activation.system import Ran, System, contained
 from nas2fa.shown import shown
 
 Ask = Callable[[str, Mapping[str, Any]], tuple[Mapping[str, Any], list[Mapping[str, Any]]]]
@@ -237,7 +237,7 @@ def confirm(system: System, ask: Ask) -> None:
 
 def _console_of_a_container(system: System) -> str:
     """What else a container's administrator needs to know: its console is a pseudo-terminal."""
-    if system.run(["systemd-detect-virt", "--quiet", "--container"]).status != 0:
+    if not contained(system):
         return ""
     return " This is a container: its console counts with console_ptys = true in /etc/nas2fa/nas2fa.toml."
 

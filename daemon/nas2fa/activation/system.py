@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RUN_SECONDS = 60  # for one program; a name service that hangs must not hang the doctor for ever
+HOSTS_CLOCK = "In a container the clock is the host's: put it right there."
 FILE_MAX = 1 << 20  # bytes of a configuration file
 
 
@@ -66,3 +67,8 @@ class System:
         except subprocess.TimeoutExpired:
             return Ran(124, "", f"{command[0]}: did not end within {RUN_SECONDS} s")
         return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def contained(system: System) -> bool:
+    """Whether this is a container: kernel line, clock and console are then the host's."""
+    return system.run(["systemd-detect-virt", "--quiet", "--container"]).status == 0

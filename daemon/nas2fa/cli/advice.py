@@ -22,6 +22,7 @@ ADVICE: dict[Reason, str] = {
     Reason.LOCKED_DURABLY: "An administrator must run: nas2fa user unlock",
     Reason.BUDGET: "Too many wrong codes today: wait, or let an administrator run: nas2fa user unlock",
     Reason.CLOCK: "The clock of the box went back: nas2fa rescue-clock sets it right; recovery codes work meanwhile.",
+    Reason.CLOCK_OFF: "What is known of the clock: nas2fa clock",
     Reason.BUSY: "Too many requests are open: try again in a moment.",
     Reason.STORE_ABSENT: _REPAIR,
     Reason.STORE_FOREIGN: _REPAIR,

@@ -12,6 +12,7 @@ import click
 
 from nas2fa.activation import doctor, edits, preflight, samba, state, switch
 from nas2fa.activation.admins import Admin, admins
+from nas2fa.activation.checks.clock import CLOCK
 from nas2fa.activation.edits import Keys
 from nas2fa.activation.findings import Severity
 from nas2fa.activation.places import SAMBA_STACK
@@ -42,6 +43,7 @@ class Wishes:
     yes: bool
     exempt: str | None
     despite_findings: bool
+    despite_clock: str
     no_way_back_check: bool
 
 
@@ -57,6 +59,7 @@ class Wishes:
 @click.option("--exempt", type=click.Choice(["all", "none"]), help="Logins by key alone: do not ask about each.")
 @click.option("--samba/--no-samba", default=None, help="Cover Samba where it is installed, or leave it as it is.")
 @click.option("--despite-findings", is_flag=True, help="Go on although `nas2fa system check` finds errors.")
+@click.option("--despite-clock", default="", metavar="REASON", help="Go on although the clock is off; audited.")
 @click.option("--no-way-back-check", is_flag=True, help="Go on even if no administrator could get in afterwards.")
 @click.pass_obj
 def enable(box: Box, /, ssh_keys: str | None, decoy: bool | None, samba: bool | None, **wishes: Any) -> int:
@@ -129,6 +132,8 @@ def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
     if not wishes.yes and not terminal.confirmed(f"This changes {len(differing)} files, on trial."):
         terminal.warn("Nothing was changed.")
         return REFUSED
+    if wishes.despite_clock:
+        preflight.overrule_clock(box.request, wishes.despite_clock)
     key_logins.exempt(box, chosen)
     told = switch.facts(options, people, wishes.confirm_within, way_back_checked=not wishes.no_way_back_check)
     confirmed = state.enforced(here)
@@ -149,8 +154,11 @@ def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
 def _missing(box: Box, here: System, people: Sequence[Admin], options: Options, wishes: Wishes) -> str | None:
     """What has to be put right before; None: nothing."""
     errors = None if wishes.despite_findings else _errors(box, here, mended=False)
+    clock, doubt = preflight.clock_off(here, box.request)
+    if doubt:
+        terminal.say_outside(doubt, error=True)
     lockout = None if wishes.no_way_back_check else preflight.no_way_back(here, people, options.keys, box.request)
-    return "\n".join(filter(None, (errors, lockout))) or None
+    return "\n".join(filter(None, (None if wishes.despite_clock else clock, errors, lockout))) or None
 
 
 def _errors(box: Box, here: System, *, mended: bool) -> str | None:
@@ -160,6 +168,7 @@ def _errors(box: Box, here: System, *, mended: bool) -> str | None:
     """
     found = [one for one in doctor.examine(here, box.request) if mended or not one.mended_by_switch]
     errors = [one for one in found if one.severity is Severity.ERROR or one.name == doctor.BROKE_OFF]
+    errors = [one for one in errors if one.where != CLOCK]  # it has a gate of its own: preflight.clock_off
     if not errors:
         return None
     lines = [f"{one.name}: {one.what}\n  {one.why}\n  {one.fix}" for one in errors]

@@ -34,6 +34,7 @@ COMMANDS = {  # name: (module in nas2fa.cli, what it does in one line, so that -
     "grants": ("shares", "Show and end the leave to open file shares."),
     "smb": ("smb", "Single file shares (SMB) that need a code (root)."),
     "rescue-clock": ("rescue_clock", "Find the lost time by two codes, and set the clock (root)."),
+    "clock": ("clock", "Show whether the clock of this box can be trusted."),
     "explain": ("explain", "Show why attempts ended as they did (root)."),
     "repair": ("repair", "Check the records, and repair them (root)."),
     "health": ("repair", "Show how nas2fad is (root)."),

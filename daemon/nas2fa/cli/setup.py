@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from nas2fa.activation import stacks
-from nas2fa.activation.system import System
-from nas2fa.cli import terminal
+from nas2fa.activation.system import System, contained
+from nas2fa.cli import clock, terminal
 from nas2fa.cli.advice import complain
 from nas2fa.cli.box import Account, Box, PlainRelay, account
 from nas2fa.cli.wizard import WizardRelay
@@ -23,8 +25,9 @@ SIGNIN_PATIENCE = 120.0  # seconds: PAM may wait for a directory server, and del
 @click.option("--invite", default="", metavar="CODE", help="The invite code from your administrator.")
 @click.option("--replace", is_flag=True, help="A new phone in place of the one that is set up; asks a code of that.")
 @click.option("--label", default="", help="A name for this authenticator, such as the phone's.")
+@click.option("--despite-clock", default="", metavar="REASON", help="Go on although the clock is off (root).")
 @click.pass_obj
-def setup(box: Box, name: str | None, invite: str, replace: bool, label: str) -> int:
+def setup(box: Box, /, name: str | None, **wishes: Any) -> int:
     """Set up 2-step verification: compare clocks, scan a picture, type a code, keep the recovery codes.
 
     Leave at any time with Ctrl-C; nothing is changed before the first good code. With --replace what is set up now
@@ -33,11 +36,13 @@ def setup(box: Box, name: str | None, invite: str, replace: bool, label: str) ->
     whom = account(name)
     relay = WizardRelay()
     try:
-        _set_up(box, whom, {"invite": invite, "label": label, "replace": replace}, relay)
+        _set_up(box, whom, wishes, relay)
     except KeyboardInterrupt:
         terminal.warn("\n" + _what_changed(box, whom, relay))
     except (RequestError, UnreachableError) as error:
         code = 1 if relay.left else complain(error)  # who left knows why
+        if isinstance(error, RequestError) and error.reason == Reason.CLOCK_OFF:
+            clock.print_remedy(box.request("clock", {"measure": False})[0], contained(System()))
         terminal.warn(_what_changed(box, whom, relay))
         return code
     else:
@@ -45,7 +50,7 @@ def setup(box: Box, name: str | None, invite: str, replace: bool, label: str) ->
     return 1
 
 
-def _set_up(box: Box, whom: Account, wishes: dict[str, object], relay: WizardRelay) -> None:
+def _set_up(box: Box, whom: Account, wishes: Mapping[str, Any], relay: WizardRelay) -> None:
     terminal.say(f"2-step verification for {shown(whom.user)} on {terminal.host()}")
     _mention_sudo(whom)
     found, _ = box.request("status", whom.args())

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from nas2fa.cli import qr, terminal
+from nas2fa.activation.system import System, contained
+from nas2fa.cli import clock, qr, terminal
 from nas2fa.cli.box import QUESTION_MAX
 from nas2fa.cli.recovery import ask_saved, codes_of, print_codes
 from nas2fa.control import codec
 from nas2fa.control.messages import Rows
-from nas2fa.errors import ProtocolError
 from nas2fa.shown import shown
 from nas2fa.steps import Ask, Show, Tell
 
 LINES_BESIDE_PICTURE = 3  # the line above, the key, the prompt
-KERNEL_SAYS = {
-    True: "The kernel calls this clock synchronised.",
-    False: "The kernel does NOT call this clock synchronised: compare carefully.",
-    None: "The kernel does not say whether this clock is synchronised: compare carefully.",
-}
 
 
 @dataclass(slots=True)
@@ -101,18 +95,12 @@ def _cannot_draw(picture: list[str]) -> str:
 
 
 def _print_clock(thing: Show) -> None:
-    """Date, time and zone of the box, and what the kernel thinks of its clock."""
-    synchronised = thing.value.get("synchronised")
-    try:
-        now = datetime.fromisoformat(codec.text(thing.value, "iso"))
-    except ValueError:
-        raise ProtocolError("a time that is not ISO 8601") from None
-    hours, minutes = divmod(abs(codec.integer(thing.value, "utc_offset", -86_400, 86_400)) // 60, 60)
-    sign = "-" if codec.integer(thing.value, "utc_offset", -86_400, 86_400) < 0 else "+"
+    """Date, time and zone of the box, who keeps them right, and what is thought of its clock."""
     terminal.say()
-    terminal.say(f"Date of this box:  {now:%A, %d %B %Y}")
-    terminal.say(f"Time of this box:  {now:%H:%M:%S}")
-    terminal.say(f"Time zone:         {shown(codec.text(thing.value, 'zone'))} (UTC{sign}{hours:02}:{minutes:02})")
-    terminal.say(KERNEL_SAYS[synchronised if isinstance(synchronised, bool) else None])
+    clock.print_date(thing.value, contained(System()))
+    said = thing.value.get("seconds") is not None
+    terminal.say(shown(codec.text(thing.value, "head"), terminal.TEXT_MAX) if said else clock.synchronised(thing.value))
+    for line in thing.value.get("lines", ()) if thing.value.get("doubt") is True else ():
+        terminal.say(shown(str(line), terminal.TEXT_MAX))
     terminal.say("Compare with your phone: codes only fit when both show the same time.")
     terminal.say()

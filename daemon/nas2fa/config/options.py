@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from nas2fa.config.rules import rules_of
-from nas2fa.config.values import issuer, networks, one_of, strings, whole
+from nas2fa.config.values import issuer, networks, one_of, servers, strings, whole
 from nas2fa.errors import ConfigError
 from nas2fa.network import Network
 from nas2fa.rules import Rule
@@ -32,6 +32,9 @@ class Config:
     display_managers: tuple[str, ...] = ("gdm-password", "gdm", "lightdm", "sddm", "xdm")
     console_ptys: bool = False
     invite_hours: int = 72  # hours an invite code is valid
+    clock: str = "ntp"  # ntp | kernel | trust: whose word on the clock counts
+    clock_limit: int = 15  # seconds the clock may be off when something is set up
+    ntp_servers: tuple[str, ...] = ()  # asked for the time; empty: those of the box's own time service
     smb_deny: str = "expired"  # expired | hidden: how a login to the shares without a grant is refused
     smb_grant_idle: int = 1800  # seconds without a session after which a grant ends
     smb_grant_max: int = 43_200  # seconds after which it ends in any case
@@ -54,6 +57,9 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "display_managers": strings,
     "console_ptys": one_of(False, True),
     "invite_hours": whole(1, 24 * 30),
+    "clock": one_of("ntp", "kernel", "trust"),
+    "clock_limit": whole(1, 120),
+    "ntp_servers": servers,
     "smb_deny": one_of("expired", "hidden"),
     "smb_grant_idle": whole(1, 86_400),
     "smb_grant_max": whole(1, 86_400),

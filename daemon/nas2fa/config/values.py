@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from nas2fa.network import Network, network_of
+
+SERVERS_MAX: Final = 8  # nas2fa-courier asks no more
+_SERVER: Final = re.compile(
+    r"[0-9A-Za-z][0-9A-Za-z._-]{0,252}|[0-9A-Fa-f:.]{2,45}"
+)  # a host name, or an address of IPv6
 
 
 def whole(low: int, high: int) -> Callable[[Any], int]:
@@ -44,6 +50,14 @@ def networks(value: Any) -> tuple[Network, ...]:
         return tuple(network_of(item) for item in strings(value))
     except ValueError as error:
         raise ValueError(f"a list of networks or addresses ({error})") from None
+
+
+def servers(value: Any) -> tuple[str, ...]:
+    """A list of names or addresses of servers."""
+    found = strings(value)
+    if len(found) > SERVERS_MAX or not all(map(_SERVER.fullmatch, found)):
+        raise ValueError(f"a list of at most {SERVERS_MAX} names or addresses of servers")
+    return found
 
 
 def line(value: Any) -> str:

@@ -25,6 +25,7 @@ class Caller(Enum):
     """Who may ask, by the uid of the peer's credentials."""
 
     ROOT = "root"
+    ANYBODY = "anybody"  # about no account
     OWN = "own uid"
     OWN_WITH_TOKEN = "own uid with token"  # noqa: S105 (a word of the table); and proved the password to nas2fa-signin just now
 
@@ -94,6 +95,7 @@ _SETUP = _user(
     digits=Arg(int, None, choices=(6, 8)),
     period=Arg(int, None, choices=(30, 60)),
     replace=Arg(bool, False),
+    despite_clock=Arg(str, "", most=200, root_only=True),
 )
 
 _EXEMPTION = {
@@ -168,6 +170,11 @@ _TABLE = (
         },
     ),
     Verb("rescue-clock", _ROOT, _user()),
+    Verb(
+        "clock",
+        frozenset({Caller.ROOT, Caller.ANYBODY}),
+        {"measure": Arg(bool, True), "despite": Arg(str, "", most=200, root_only=True)},
+    ),
     Verb("health", _ROOT),
 )
 VERBS: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in _TABLE})
@@ -203,14 +210,14 @@ def check_caller(verb: Verb, peer_uid: int, args: Mapping[str, Any]) -> None:
     """
     if peer_uid == ROOT_UID:
         return  # every verb of the table is open to root
-    if not verb.callers & {Caller.OWN, Caller.OWN_WITH_TOKEN}:
+    if not verb.callers & {Caller.ANYBODY, Caller.OWN, Caller.OWN_WITH_TOKEN}:
         raise RequestError(Reason.FORBIDDEN, f"'{verb.name}' is for root")
-    if args["uid"] != peer_uid:  # nor None, which is everybody
+    if Caller.ANYBODY not in verb.callers and args["uid"] != peer_uid:  # nor None, which is everybody
         raise RequestError(Reason.FORBIDDEN, "you may ask this for your own account only")
     for name, arg in verb.args.items():
         if arg.root_only and args[name] != arg.default:
             raise RequestError(Reason.FORBIDDEN, f"'{name}' is for root")
-    if Caller.OWN not in verb.callers and not args.get("token"):
+    if Caller.OWN_WITH_TOKEN in verb.callers and not args.get("token"):
         raise RequestError(Reason.FORBIDDEN, "prove your password first")
 
 

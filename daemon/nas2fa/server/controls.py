@@ -15,7 +15,7 @@ from nas2fa.server import smb_sessions
 from nas2fa.server.accepting import defect, receive, send
 from nas2fa.server.peers import Peer, Places, peer_of
 from nas2fa.server.verbs import VERBS, Desk
-from nas2fa.steps import Answer, Ask, Durable, EndSessions, LiveSessions, OffLoop, Show, Tell
+from nas2fa.steps import Answer, Ask, Durable, EndSessions, LiveSessions, OffLoop, ReadClock, Show, Tell
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +116,8 @@ class Controls:
                 return await self._desk.world.durable(uid)
             case OffLoop(work):
                 return await self._desk.world.off_loop(work)
+            case ReadClock(measure):
+                return await self._desk.clock.look(measure=measure, anew=peer.is_root)
             case LiveSessions() | EndSessions() if peer.is_root:
                 return await self._of_samba(step)
             case LiveSessions() | EndSessions():

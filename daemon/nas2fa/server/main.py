@@ -22,6 +22,7 @@ from nas2fa.errors import ConfigError
 from nas2fa.paths import Paths
 from nas2fa.server.accepting import accept_forever
 from nas2fa.server.attempts import Attempts
+from nas2fa.server.clock import Clock
 from nas2fa.server.controls import Controls
 from nas2fa.server.logins import Logins
 from nas2fa.server.sockets import AlreadyRunningError, listening
@@ -100,7 +101,7 @@ class Daemon:
         world = StoreWorld(self._paths, settings, _credentials(self._paths, marks), _state(self._paths, marks))
         attempts = Attempts(world)
         logins = Logins(world, attempts)
-        desk = Desk(world, attempts, lambda: len(logins), fault, time.time())
+        desk = Desk(world, attempts, Clock(world), lambda: len(logins), fault, time.time())
         controls = Controls(desk)
         serve = {"login": logins.serve_login, "user": logins.serve_user, "control": controls.serve}
         loop = asyncio.get_running_loop()
@@ -114,6 +115,7 @@ class Daemon:
         ]
         forever += [asyncio.create_task(world.write_behind()), asyncio.create_task(_watchdog())]
         forever += [asyncio.create_task(Sweeper(world).run(), name="sweeper")]
+        forever += [asyncio.create_task(desk.clock.watch(), name="clock")]
         audit.emit(audit.Event.STARTED, reason=__version__)
         daemon.notify("READY=1")
         status = await self._until_stopped(forever)

@@ -7,6 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from nas2fa import audit
@@ -30,6 +31,7 @@ from nas2fa.server import trial
 from nas2fa.server.phones import Watch
 from nas2fa.store.credentials import Credentials
 from nas2fa.store.exemptions import Exemptions
+from nas2fa.store.newest import newest
 from nas2fa.store.records import EMPTY_STATE, Authenticator, Credential, Exemption, Instant, UserState
 from nas2fa.store.state import State
 
@@ -132,7 +134,7 @@ class StoreWorld:
 
     def phones(self) -> dict[str, Any]:
         """What the phones of all users say of this box's clock; see Watch.summary."""
-        return self._watch.summary(now())
+        return self._watch.summary(now().boot)
 
     def save(self, credential: Credential) -> Credential:
         """Write a credential; waits for the disk, so it belongs into the writer's thread."""
@@ -168,6 +170,10 @@ class StoreWorld:
     async def durable(self, uid: int) -> bool:
         """Put this user's marks on disk now; False when the disk would not."""
         return await self._carry(uid)
+
+    async def newest(self) -> float:
+        """The newest moment that the records of this box prove, unix seconds (store/newest.py)."""
+        return await self.off_loop(partial(newest, self._paths))
 
     async def off_loop(self, work: Callable[[], T]) -> T:
         """Run blocking work in the writer's thread. Once asked for it is done, even if nobody waits any more."""

@@ -1,4 +1,4 @@
-"""Checks of nas2fad and its units, its configuration, the module, and the clock."""
+"""Checks of nas2fad and its units, its configuration, and the module."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ UNITS = {
     ),
     "nas2fa-check.timer": (Severity.WARNING, "Without it nas2fa looks after nothing here."),
 }
-SYNC_SERVICES = ("systemd-timesyncd", "chrony", "chronyd", "ntpsec", "ntp", "ntpd", "openntpd")
 
 
 def units_are_up(look: Examination) -> Iterator[Finding]:
@@ -107,32 +106,6 @@ def daemon_is_well(look: Examination) -> Iterator[Finding]:
         )
 
 
-def clock_is_right(look: Examination) -> Iterator[Finding]:
-    """Codes are made of the time. In a container the clock is the host's."""
-    severity = Severity.NOTE if look.contained else Severity.WARNING
-    why = "Codes are made of the time: when box and phone are a minute apart, no code is right."
-    host = "In a container the clock is the host's: put it right there." if look.contained else ""
-    if look.health.get("clock", {}).get("synchronised") is False:
-        yield Finding(
-            "clock-not-synchronised",
-            severity,
-            "clock",
-            "The kernel does not call the clock synchronised.",
-            why,
-            host or "Look at: timedatectl timesync-status, or chronyc tracking. Is the network up?",
-        )
-    active = look.system.run(["systemctl", "is-active", *SYNC_SERVICES]).out.split()
-    if active and not look.contained and "active" not in active:
-        yield Finding(
-            "no-time-service",
-            Severity.WARNING,
-            "clock",
-            f"No time service runs (looked for: {', '.join(SYNC_SERVICES)}).",
-            why,
-            "apt-get install systemd-timesyncd && timedatectl set-ntp true",
-        )
-
-
 def module_is_in_place(look: Examination) -> Iterator[Finding]:
     """The module beside Debian's own, for each architecture that has PAM, and nobody's but root's."""
     folders = [path.parent for path in look.system.path("/usr/lib").glob("*/security/pam_permit.so")]
@@ -174,4 +147,4 @@ def _named(look: Examination) -> bool:
     )
 
 
-CHECKS = (units_are_up, daemon_answers, daemon_is_well, clock_is_right, module_is_in_place)
+CHECKS = (units_are_up, daemon_answers, daemon_is_well, module_is_in_place)

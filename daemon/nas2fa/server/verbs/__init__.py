@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from nas2fa.server.peers import Peer
-from nas2fa.server.verbs import box, exempting, own, sharing, users
+from nas2fa.server.verbs import box, clock, exempting, own, sharing, users
 from nas2fa.server.verbs.desk import Act, Args, Desk
 
 __all__ = ["VERBS", "Desk"]
@@ -38,5 +38,6 @@ VERBS: Final[Mapping[str, Callable[[Desk, Peer, Args], Act | dict[str, Any]]]] =
     "accepted": box.accepted,
     "repair": box.repair,
     "rescue-clock": box.rescue_clock,
+    "clock": clock.clock,
     "health": box.health,
 }

@@ -6,12 +6,14 @@ import os
 from datetime import UTC, datetime
 
 from nas2fa import __version__, audit
+from nas2fa.clock.kernel import kernel_word
 from nas2fa.clock.now import now
 from nas2fa.control.messages import paged
 from nas2fa.enrolment import clock_rescue
 from nas2fa.errors import Reason, RequestError
 from nas2fa.server.peers import Peer
-from nas2fa.server.verbs.desk import Act, Args, Desk, clock
+from nas2fa.server.verbs.clock import plain
+from nas2fa.server.verbs.desk import Act, Args, Desk
 from nas2fa.steps import OffLoop
 
 
@@ -80,7 +82,7 @@ def health(desk: Desk, peer: Peer, args: Args) -> Act:
         "faults": len(faults),
         "exemptions": "ok" if (exemptions := desk.world.exempted.fault()) is None else exemptions.text,
         "config": desk.config_fault or "ok",
-        "clock": clock(),
+        "clock": plain(kernel_word().synchronised),
         "unenrolled": desk.world.rules().unenrolled,
         "open": desk.open_conversations(),
     }

@@ -16,7 +16,8 @@ from nas2fa.login.protocol import Hello
 from nas2fa.server import views
 from nas2fa.server.attempts import new_id
 from nas2fa.server.peers import Peer
-from nas2fa.server.verbs.desk import Act, Args, Desk, clock, named
+from nas2fa.server.verbs import clock
+from nas2fa.server.verbs.desk import Act, Args, Desk, named
 from nas2fa.steps import InGroups, PasswordVersion, Tell
 
 OWN_SERVICE: Final = "nas2fa"  # what the journal calls a code asked by the command itself
@@ -40,6 +41,7 @@ def test(desk: Desk, peer: Peer, args: Args) -> Act:
 
 def set_up(desk: Desk, peer: Peer, args: Args) -> Act:
     """The wizard."""
+    shown = yield from clock.checked(peer, args["despite_clock"])
     uid, user, moment = args["uid"], args["user"], now()
     if not peer.is_root:
         signed_in = desk.tokens.look(args["token"], uid, moment)
@@ -62,7 +64,7 @@ def set_up(desk: Desk, peer: Peer, args: Args) -> Act:
     def saved() -> None:
         audit.emit(audit.Event.ENROLLED, user=user, uid=uid, by=peer.uid)
 
-    return (yield from setup.set_up(desk.world, uid, user, new, clock(), moment, saved, replacing=args["replace"]))
+    return (yield from setup.set_up(desk.world, uid, user, new, shown, moment, saved, replacing=args["replace"]))
 
 
 def disable(desk: Desk, peer: Peer, args: Args) -> Act:
