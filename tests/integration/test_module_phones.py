@@ -37,7 +37,7 @@ def known_as(daemon: Running, *phone: object) -> None:
     daemon.stop()
     path = daemon.root / "run/state/1.json"
     content = json.loads(path.read_text())
-    content["state"]["phones"] = {NAME: list(phone)}
+    content["state"]["phones"] = {NAME: [*phone, None]}
     path.write_text(json.dumps(content))
     daemon.start()
 
@@ -84,6 +84,23 @@ def test_a_followed_phone_is_looked_for_where_it_is_and_a_power_cut_opens_nothin
     daemon.start()
     assert log_in(before).code is Pam.AUTH_ERR
     assert reasons(daemon)[-1] in ("FRESH_START", "REUSED")
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_where_the_disk_cannot_be_read_a_phone_may_have_been_as_far_ahead_as_any(
+    daemon: Running, log_in: LogIn, torn: bool
+) -> None:
+    """Three minutes after a start that knows nothing of before."""
+    daemon.stop()
+    shutil.rmtree(daemon.root / "run/state")
+    if torn:
+        (daemon.root / "lib/users/1.marks").write_bytes(bytes(8192))
+    daemon.start()
+    daemon.stop()
+    daemon.age(180)
+    daemon.start()
+    assert log_in(code()).code is (Pam.AUTH_ERR if torn else Pam.SUCCESS)
+    assert reasons(daemon)[-1] == ("FRESH_START" if torn else "OK")
 
 
 def test_two_codes_in_a_row_let_in(daemon: Running, log_in: LogIn) -> None:
