@@ -5,7 +5,10 @@ from __future__ import annotations
 from nas2fa.errors import Reason
 
 CODE_PROMPT = "Verification code: "
-CODE_HINT = "Two-step verification: type the code your authenticator app shows, or a recovery code."
+CODE_HINT = "Two-step verification: type the code your authenticator app shows, or ? for what else you can type."
+MENU = "You can type here:"
+BY_APP = "the code that your authenticator app shows now"
+BY_RECOVERY = "one of your recovery codes; each works once"
 FEW_CODES = 2  # recovery codes that are too few
 MINUTES_FROM = 180  # seconds that are told in minutes
 PLEASE_WAIT = "One moment, please."

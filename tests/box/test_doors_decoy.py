@@ -51,6 +51,18 @@ def test_a_wrong_password_looks_like_a_wrong_code(decoy_street: Street) -> None:
     assert wrong == pytest.approx(right, rel=0.1)
 
 
+def test_the_menu_of_methods_does_not_tell_a_right_password(decoy_street: Street) -> None:
+    box, person, seen = decoy_street.box, decoy_street.resident(), []
+    for password in (PASSWORD, f"not {PASSWORD}"):
+        child = box.terminal(f"ssh {SSH} {person.name}@{HERE} id -un")
+        for prompt, reply in ((PASSWORD_PROMPT, password), (CODE_PROMPT, "?"), (CODE_PROMPT, person.phone.wrong())):
+            child.expect(prompt)
+            child.sendline(reply)
+        child.expect(pexpect.EOF)
+        seen.append(str(child.before))
+    assert seen[0] == seen[1]
+
+
 def test_the_right_ones_still_open(decoy_street: Street) -> None:
     person = decoy_street.resident()
     child = decoy_street.box.terminal(f"ssh {SSH} {person.name}@{HERE} id -un")

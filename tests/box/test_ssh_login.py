@@ -47,7 +47,6 @@ def test_asyncssh(box: Box, alice: Person) -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ("", "EMPTY"),
         ("000", "WRONG"),
         ("1" * 500, "WRONG"),
         ("١٢٣٤٥٦", "WRONG"),
@@ -58,6 +57,22 @@ def test_no_other_answer_gets_in(box: Box, alice: Person, answer: str, reason: s
     assert not logins.ssh(box, alice, answer)[0]
     assert logins.reasons(box)[0] == reason
     assert logins.failures(box, "alice") == (reason == "WRONG")
+
+
+@pytest.mark.parametrize("sign", ["", "?"])
+def test_the_menu_of_methods(box: Box, alice: Person, sign: str) -> None:
+    """She has the app alone; if the PAM files could not be seen from the cage, it would name recovery codes as well."""
+    child = clients.openssh(box, "alice")
+    again = r"You can type here:\s+- the code that [^:-]*" + CODE_PROMPT
+    shown = clients.answer(child, (PASSWORD_PROMPT, alice.password), (CODE_PROMPT, sign), (again, alice.phone.code()))
+    assert (child.exitstatus, "alice" in shown.split()) == (0, True)
+
+
+def test_nothing_but_enter_comes_to_an_end(box: Box, alice: Person) -> None:
+    child = clients.openssh(box, "alice")
+    clients.answer(child, (PASSWORD_PROMPT, alice.password), (CODE_PROMPT, ""), (CODE_PROMPT, ""))
+    assert child.exitstatus == 255
+    assert (logins.reasons(box)[0], logins.failures(box, "alice")) == ("EMPTY", 0)
 
 
 def test_a_wrong_code_is_refused_and_counted(box: Box, alice: Person) -> None:

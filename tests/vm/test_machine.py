@@ -50,7 +50,7 @@ def test_not_confirmed(machine: Machine) -> None:
 
     machine.run("nas2fa system enable --yes")
     assert machine.run(STACKS).stdout != before
-    assert "Permission denied" in shown(machine, "alice", (PASSWORD_PROMPT, PASSWORD), (CODE_PROMPT, "\x04"))
+    assert "Permission denied" in shown(machine, "alice", (PASSWORD_PROMPT, PASSWORD), (CODE_PROMPT, "0"))
     machine.reboot()
     assert machine.run(STACKS).stdout == before
     assert "\nalice\r" in shown(machine, "alice", (PASSWORD_PROMPT, PASSWORD))

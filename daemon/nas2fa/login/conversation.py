@@ -17,12 +17,13 @@ from nas2fa.login.attempt import Attempt, Flow, Verdict, World
 from nas2fa.login.clocks import described, off_line
 from nas2fa.login.judgement import Outcome, codes_per_try, judge
 from nas2fa.login.lockout import Lock, count_failure, count_refused, standing
+from nas2fa.login.methods import blank, menu, wants_menu
 from nas2fa.login.policy import Action, Decision
 from nas2fa.login.sharing import is_sharing, opened_by_login, share
 from nas2fa.login.source import Source, source_of
 from nas2fa.rules import Rule
 from nas2fa.steps import Answer, Ask, Cut, Durable, Reply, Step, Tell
-from nas2fa.store.records import Credential, UserState
+from nas2fa.store.records import EMPTY_STATE, Credential, UserState
 
 # Services whose own options can replace the prompt's text (sudo -p, passprompt_override): a line before it says what
 # is asked.
@@ -53,7 +54,7 @@ def _auth(attempt: Attempt, world: World) -> Flow:
         attempt.note(f"locked: {lock.reason}, {lock.seconds:.0f} s left")
         world.update(credential.uid, attempt.hello.user, _refused(attempt.source))
         return (yield from _refuse(attempt, "locked", lock.reason, lock.seconds))
-    answer = yield from _ask(attempt, world)
+    answer = yield from _ask(attempt, world, credential)
     verdict = yield from _answered(attempt, world, credential, answer, decision.rule)
     if verdict.word == "allow":
         yield from remember(attempt, world, decision.rule, answer.now.boot)
@@ -156,8 +157,8 @@ def _decoy(attempt: Attempt, world: World) -> Flow:
     if lock is not None:
         yield from _refuse(attempt, "deny", lock.reason, lock.seconds)
     else:
-        answer = yield from _ask(attempt, world)
-        reason = _no_answer(answer) or (Reason.WRONG if str(answer.text).strip(" ") else Reason.EMPTY)
+        answer = yield from _ask(attempt, world, None)
+        reason = _no_answer(answer) or (Reason.EMPTY if blank(str(answer.text)) else Reason.WRONG)
         if reason is not Reason.ABORTED:
             yield from _refuse(attempt, "deny", reason)
     return Verdict("deny", Reason.DECOY)
@@ -178,7 +179,8 @@ def split_digits(credential: Credential) -> int | None:
     return digits.pop() if len(digits) == 1 else None
 
 
-def _ask(attempt: Attempt, world: World) -> Generator[Step, Reply, Answer]:
+def _ask(attempt: Attempt, world: World, credential: Credential | None) -> Generator[Step, Reply, Answer]:
+    """The answer at the code prompt, menus aside. None: of this user nothing may be told."""
     hello = attempt.hello
     left = world.trial(hello.uid, attempt.began.boot) if hello.uid is not None else 0.0
     # As error texts: without a terminal sudo writes the others to its output, where a script reads the command's.
@@ -186,9 +188,23 @@ def _ask(attempt: Attempt, world: World) -> Generator[Step, Reply, Answer]:
         yield Tell(texts.on_trial(left), error=True)
     if hello.service in PROMPT_REPLACING_SERVICES:
         yield Tell(texts.CODE_HINT, error=True)
-    answer = yield Ask(texts.CODE_PROMPT)
-    assert isinstance(answer, Answer)
-    return answer
+    shown = 0
+    while True:
+        answer = yield Ask(texts.CODE_PROMPT)
+        assert isinstance(answer, Answer)
+        if answer.text is None or not wants_menu(answer.text, shown):
+            return answer
+        shown += 1
+        attempt.note("answer: the menu, please")
+        yield Tell(_menu(attempt, world, credential), error=True)
+
+
+def _menu(attempt: Attempt, world: World, credential: Credential | None) -> str:
+    """What this user can type, where a right password came before; the decoy takes as long to look."""
+    told = world.password_first() or not (attempt.login and attempt.peer_is_root)
+    if credential is None or not told:
+        return menu(None, EMPTY_STATE)
+    return menu(credential, world.state(credential.uid))
 
 
 def _no_answer(answer: Answer) -> Reason | None:

@@ -17,6 +17,7 @@ from nas2fa.errors import Reason
 from nas2fa.factors import recovery, totp
 from nas2fa.login import resync
 from nas2fa.login.lockout import Limits, Lock, count_failure, count_refused, count_success, standing
+from nas2fa.login.methods import blank
 from nas2fa.login.source import Source
 from nas2fa.store.records import Authenticator, Credential, Instant, Noted, Phone, UserState
 
@@ -84,7 +85,7 @@ def _match(
     credential: Credential, state: UserState, text: str, now: Instant, floor: Floor, noted: Noted | None
 ) -> tuple[UserState, Outcome]:
     typed = text.replace(" ", "")
-    if not typed:
+    if blank(typed):
         return state, Outcome(Reason.EMPTY)
     if not typed.isascii():
         return state, Outcome(Reason.WRONG, guess=True)
