@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
-from debianbox import lan, logins, samba
+from debianbox import lan, logins, samba, timeservers
 from debianbox.authenticator import Authenticator
 from debianbox.clients import ADDRESS, openssh
 from debianbox.layers import installed
@@ -117,6 +117,7 @@ class Story:
 
     def tell(self) -> None:
         """All of it. Raises UnexpectedError, or AssertionError from the box."""
+        self._clock()
         invite = self._invite()
         self._set_up(invite)
         self._on_trial()
@@ -144,6 +145,16 @@ class Story:
         session = Terminal(f"ssh alice@nas id -un    (at {lan.NEIGHBOUR})", child)
         session.type(PASSWORD_PROMPT, PASSWORD)
         return session
+
+    def _clock(self) -> None:
+        chapter("Is the clock right? Three time servers are asked; one of them lies, and is found out")
+        servers = dict(zip(timeservers.ADDRESSES, (0.0, 0.0, 3600.0), strict=False))
+        self._box.run("cat >> /etc/nas2fa/nas2fa.toml", stdin=f"ntp_servers = {list(servers)}\n")
+        self._box.run("systemctl reload nas2fad")
+        with timeservers.serving(self._box, servers):
+            said = self._root("nas2fa clock")
+        if "lying" not in said:
+            raise UnexpectedError("the liar was not found out")
 
     def _invite(self) -> str:
         chapter("The administrator invites alice")
