@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ from nas2fa.login.source import Console
 from nas2fa.network import Own
 from nas2fa.paths import Paths
 from nas2fa.server import trial
+from nas2fa.server.accepting import defect
 from nas2fa.server.password_first import password_first
 from nas2fa.server.phones import Watch
 from nas2fa.store.credentials import Credentials
@@ -35,6 +37,8 @@ from nas2fa.store.exemptions import Exemptions
 from nas2fa.store.newest import newest
 from nas2fa.store.records import EMPTY_STATE, Authenticator, Credential, Exemption, Instant, UserState
 from nas2fa.store.state import State
+
+logger = logging.getLogger(__name__)
 
 BEHIND: Final = 0.1  # seconds for which the disk waits: a burst of logins is let in first, and only then written
 
@@ -134,8 +138,15 @@ class StoreWorld:
         return floor_step(used, self.states.began, at, authenticator.period, WINDOW, born=born, ahead=ahead)
 
     def heard(self, attempt: Attempt, uid: int, outcome: Outcome, at: Instant) -> int | None:
-        """Let the watch over all phones hear of an outcome; how far the box is behind them, if it is the box."""
-        return self._watch.heard(attempt, uid, outcome, at)
+        """Let the watch over all phones hear of an outcome; how far the box is behind them, if it is the box.
+
+        It only warns, so a defect of it refuses nobody.
+        """
+        try:
+            return self._watch.heard(attempt, uid, outcome, at)
+        except Exception as error:  # noqa: BLE001
+            logger.error("the watch over phones met a defect: %s", defect(error))
+            return None
 
     def phones(self) -> dict[str, Any]:
         """What the phones of all users say of this box's clock; see Watch.summary."""
