@@ -92,6 +92,15 @@ PLANTS = [
     Plant(globally("include = /etc/samba/%h.conf"), "", "note"),
     Plant(globally("map to guest = Bad Password"), "samba-guest-instead", "warning"),
     Plant(globally("map to guest = never"), "", "note"),
+    Plant(globally(f"guest account = {logins.ADMIN}"), "samba-guest-is-somebody"),
+    Plant(globally("guest account = root"), "samba-guest-is-somebody"),
+    Plant(globally("guest account = bob"), "", "note"),
+    Plant(
+        f"echo 'lock dir = /srv/run' > /srv/more.conf; {globally('include = /srv/more.conf')}",
+        "samba-sessions-elsewhere",
+        "warning",
+    ),
+    Plant(globally("clustering = yes"), "samba-sessions-elsewhere", "warning"),
     Plant(share(path="/"), "secrets-in-a-share"),
     Plant(
         f"printf '[etc]\\nDirectory = /etc\\n' > /etc/samba/more.conf; {globally('include = /etc/samba/more.conf')}",
@@ -132,6 +141,13 @@ PLANTS = [
     Plant(f"install -m 755 -o bob /bin/true {OTHER}; {ASKS_OTHER}", "share-helper-broken"),
     Plant(share(ASKS, CLOSES), "share-reached-otherwise", "warning"),
     Plant(share(ASKS, CLOSES, path="/srv"), "share-reached-otherwise", "warning"),
+    Plant(share(ASKS, CLOSES, path="/home/bob/alone"), "share-reached-otherwise", "warning"),  # Debian has [homes]
+    Plant(
+        f"useradd --badname 'a&b'; useradd a_b; {share(ASKS, CLOSES, path=ALONE)}",
+        "share-takes-two-for-one",
+        "warning",
+        "userdel a_b; userdel 'a&b'",
+    ),
 ]  # fmt: skip
 
 

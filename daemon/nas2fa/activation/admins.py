@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nas2fa.activation.accounts import accounts
 from nas2fa.activation.system import System
 
 GROUPS = ("sudo", "wheel", "admin")  # those that sudo, su and polkit of the usual distributions let become root
@@ -23,23 +23,15 @@ def admins(system: System) -> list[Admin]:
 
     Members by primary group count too. A member who has no account is left out. [] when getent(1) fails.
     """
-    accounts = list(_accounts(system))
+    listed = list(accounts(system))
     members, gids = _groups(system)
-    found = [Admin(uid, user) for user, uid, _ in accounts if uid == 0]
-    found += [Admin(uid, user) for user, uid, gid in accounts if uid and (user in members or gid in gids)]
-    listed = {admin.user for admin in found}
+    found = [Admin(one.uid, one.name) for one in listed if one.uid == 0]
+    found += [Admin(one.uid, one.name) for one in listed if one.uid and (one.name in members or one.gid in gids)]
+    known = {one.name for one in listed}
     # A directory need not let itself be listed: members that the list lacks are asked for by name.
-    for user in sorted(members - listed - {user for user, _, _ in accounts}):
-        found += [Admin(uid, name) for name, uid, _ in _accounts(system, user)]
+    for user in sorted(members - known):
+        found += [Admin(one.uid, one.name) for one in accounts(system, user)]
     return found
-
-
-def _accounts(system: System, *names: str) -> Iterator[tuple[str, int, int]]:
-    """Name, uid, gid: passwd(5)."""
-    for line in system.run(["getent", "passwd", *names]).out.splitlines():
-        fields = line.split(":")
-        if len(fields) == 7 and fields[2].isdecimal() and fields[3].isdecimal():
-            yield fields[0], int(fields[2]), int(fields[3])
 
 
 def _groups(system: System) -> tuple[set[str], set[int]]:

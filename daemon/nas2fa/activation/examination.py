@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from nas2fa.activation import samba, smbd_start, sshd, state
+from nas2fa.activation.accounts import Account, accounts
 from nas2fa.activation.admins import Admin, admins
 from nas2fa.activation.sshd import Setting
 from nas2fa.activation.sshd_start import Start, started
@@ -58,6 +59,11 @@ class Examination:
     def enrolled(self) -> frozenset[str]:
         """The names of those whose second step is armed."""
         return frozenset(row["user"] for row in self.records if row["armed"])
+
+    @cached_property
+    def accounts(self) -> Sequence[Account]:
+        """The accounts that the name service lists."""
+        return list(accounts(self.system))
 
     @cached_property
     def admins(self) -> Sequence[Admin]:

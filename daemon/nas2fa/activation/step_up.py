@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
+from nas2fa.activation.accounts import Account
 from nas2fa.activation.samba import Settings
 from nas2fa.activation.system import System
 
 PROGRAM = "nas2fa-share"
 PREEXEC, CLOSE, FORCED = "root preexec", "root preexec close", "force user"
 _FOLDERS = "usr/lib/*/nas2fa"  # one for each architecture that the module is installed for
+_HOMES = "homes"  # the section that stands for a share of each account's home
+# What smbd makes `_` where it fills in a name: a `$` may be the last letter, as in those of computers.
+_MASKED = re.compile(r"""[`"';%|&<>\r\n]|\$(?!\Z)""")
 _COMMAND = re.compile(rf"""(\S+/{PROGRAM}) (["'])%u\2 (["'])%I\3 (["'])%S\4""")
 
 
@@ -41,16 +46,24 @@ def program_of(text: str) -> str | None:
     return match[1] if match else None
 
 
-def ways_in(system: System, found: Settings, share: str) -> list[str]:
+def alike(names: Iterable[str]) -> list[list[str]]:
+    """Those of these names that nas2fa-share cannot tell apart: smbd gives it one and the same for them."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(set(names)):
+        found.setdefault(_MASKED.sub("_", name), []).append(name)
+    return [group for group in found.values() if len(group) > 1]
+
+
+def ways_in(system: System, found: Settings, share: str, people: Sequence[Account]) -> list[str]:
     """Other shares, of files and without nas2fa-share, through which a part of this one's folder is reached."""
-    here = found.of(share, "path")
+    here = _folders(system, found, share, people)
     return [
         other
         for other in found.shares
         if other != share
         and not asks(found, other)
         and _serves_files(found, other)
-        and _overlap(system, here, found.of(other, "path"))
+        and _meet(here, _folders(system, found, other, people))
     ]
 
 
@@ -58,9 +71,36 @@ def _serves_files(found: Settings, share: str) -> bool:
     return found.of(share, "printable").lower() != "yes" and found.of(share, "available").lower() != "no"
 
 
-def _overlap(system: System, one: str, other: str) -> bool:
-    """Whether one of two folders is in the other, however they are written; not where a path depends on who comes."""
-    if "%" in one + other or not (one and other):
-        return False
-    first, second = (PurePosixPath(os.path.realpath(system.path(f"/{path.lstrip('/')}"))) for path in (one, other))
-    return first.is_relative_to(second) or second.is_relative_to(first)
+def _folders(system: System, found: Settings, share: str, people: Sequence[Account]) -> set[PurePosixPath]:
+    """The folders that a share is, for whoever comes; links are followed.
+
+    The name of the client and the like can be anything: then it is the folder in which that is a name.
+    """
+    homes = share.lower() == _HOMES
+    path = found.of(share, "path") or ("%H" if homes else "")
+    if not path:
+        return set()
+    # Without `valid users`, everybody may open the home of any account, those of the system among them.
+    everybody = homes and not found.of(share, "valid users")
+    whose = [one for one in people if everybody or one.of_a_person or not one.uid]
+    paths = {_filled(path, one, one.name if homes else share) for one in whose} or {path}
+    return {_real(system, each.partition("%")[0].rpartition("/")[0] if "%" in each else each) for each in paths}
+
+
+def _filled(path: str, account: Account, share: str) -> str:
+    for word, text in (("%H", account.home), ("%S", share), ("%u", account.name), ("%U", account.name)):
+        path = path.replace(word, text)
+    return path
+
+
+def _real(system: System, path: str) -> PurePosixPath:
+    return PurePosixPath(os.path.realpath(system.path(f"/{path.lstrip('/')}")))
+
+
+def _meet(some: set[PurePosixPath], others: set[PurePosixPath]) -> bool:
+    """Whether a folder of the one is in a folder of the other, or is one."""
+    return any(
+        not inner.isdisjoint((path, *path.parents))
+        for outer, inner in ((some, others), (others, some))
+        for path in outer
+    )

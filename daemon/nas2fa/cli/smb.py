@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nas2fa.activation import samba, step_up
+from nas2fa.activation.accounts import accounts
 from nas2fa.activation.samba import RELOAD, SambaError, Settings
 from nas2fa.activation.smb_conf import CONFIG
 from nas2fa.activation.step_up import CLOSE, FORCED, PREEXEC
@@ -46,7 +47,7 @@ def share(name: str) -> int:
             "It lets guests in (guest ok = yes). The guest account has no second step, so that without a password "
             'everybody gets in as long as `unenrolled` is "pass": take `guest ok` out of the section.'
         )
-    for other in step_up.ways_in(here, found, section):
+    for other in step_up.ways_in(here, found, section, list(accounts(here))):
         terminal.warn(f"What is in it is also in the share {shown(other)}, which does not ask: nas2fa system check")
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nas2fa.activation import edits, entrance
+from nas2fa.activation.accounts import accounts
 from nas2fa.activation.admins import has_password
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import Finding, Severity
@@ -13,7 +14,6 @@ from nas2fa.activation.places import CONFIG
 from nas2fa.texts import FEW_CODES
 
 NAMES_MAX = 20  # names listed in one finding
-LOGIN_UID = 1000  # people's accounts begin here: UID_MIN of login.defs(5)
 _NO_SHELLS = ("nologin", "false", "sync", "shutdown", "halt")
 
 
@@ -120,8 +120,8 @@ def records_can_be_used(look: Examination) -> Iterator[Finding]:
 def records_are_of_accounts(look: Examination) -> Iterator[Finding]:
     """Whether each record has uid and name of one account. They are asked for: a directory need not list its people."""
     rows = [row for row in look.records if not row["fault"]]
-    now = {uid: name for name, uid, _ in _accounts(look, "0", *(str(row["uid"]) for row in rows))}
-    owner = {name: uid for name, uid, _ in _accounts(look, *(row["user"] for row in rows))} if rows else {}
+    now = {one.uid: one.name for one in accounts(look.system, "0", *(str(row["uid"]) for row in rows))}
+    owner = {one.name: one.uid for one in accounts(look.system, *(row["user"] for row in rows))} if rows else {}
     for row in rows if now else ():  # without root's, the name service tells nothing
         user, uid = row["user"], row["uid"]
         if uid not in now:
@@ -155,16 +155,7 @@ def records_are_of_accounts(look: Examination) -> Iterator[Finding]:
 
 def _people(look: Examination) -> list[str]:
     """The accounts that a person can log in to, by their numbers and shells."""
-    return [
-        name for name, uid, shell in _accounts(look)
-        if LOGIN_UID <= uid < 65534 and shell.rpartition("/")[2] not in _NO_SHELLS
-    ]  # fmt: skip
-
-
-def _accounts(look: Examination, *keys: str) -> list[tuple[str, int, str]]:
-    """Name, uid, shell (passwd(5)) of the accounts with these names or uids; of all that are listed, without any."""
-    lines = [line.split(":") for line in look.system.run(["getent", "passwd", *keys]).out.splitlines()]
-    return [(name, int(uid), shell) for name, _, uid, *_, shell in lines if uid.isdecimal()]
+    return [one.name for one in look.accounts if one.of_a_person and one.shell.rpartition("/")[2] not in _NO_SHELLS]
 
 
 def _names(names: list[str]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 
 from nas2fa.activation import samba, smb_conf, stacks
+from nas2fa.activation.accounts import accounts
 from nas2fa.activation.examination import Examination
 from nas2fa.activation.findings import SWITCH, Finding, Severity
 from nas2fa.activation.outcomes import REFUSED, bypass
@@ -21,6 +23,7 @@ _STARTED = (
     "systemctl daemon-reload; systemctl restart smbd"
 )
 _OPEN = "A stolen password then opens the shares."
+RUN = "/run/samba"
 _LEVELS = ("loglevel", "debuglevel")
 _AUDIT = re.compile(r"auth_(json_)?audit", re.IGNORECASE)
 
@@ -166,6 +169,48 @@ def refused_logins_end(look: Examination) -> Iterator[Finding]:
         )
 
 
+def guests_are_nobody(look: Examination) -> Iterator[Finding]:
+    """Whoever comes as a guest, without a password, is this account, with its files and its groups."""
+    found = _settings(look)
+    guest = found.globally.get("guest account", "") if found else ""
+    account = next(accounts(look.system, guest), None) if guest else None
+    if found is None or account is None:
+        return
+    admin = account.uid in {0, *(one.uid for one in look.admins)}
+    if admin or account.uid in {row["uid"] for row in look.records if row["armed"]}:
+        yield Finding(
+            "samba-guest-is-somebody",
+            Severity.ERROR,
+            f"{found.file}: guest account",
+            f"Guests of Samba are {guest}, {'an administrator' if admin else 'who has a second step'}.",
+            "Where guests are let in, they read and write as that user, without password and code.",
+            f"Set `guest account = nobody` in the section [global] of {found.file}, then: {RELOAD}",
+        )
+
+
+def sessions_can_be_ended(look: Examination) -> Iterator[Finding]:
+    """nas2fa-smb sees Samba's table of sessions where Debian has it, and is shut out of everything else."""
+    found = _settings(look)
+    if found is None:
+        return
+    elsewhere = [
+        f"{name} = {found.globally[name]}"
+        for name in ("lock directory", "pid directory")
+        if os.path.realpath(look.system.path(found.globally.get(name, RUN))) != os.path.realpath(look.system.path(RUN))
+    ]
+    if found.globally.get("clustering", "").lower() == "yes":
+        elsewhere.append("clustering = yes")
+    if elsewhere:
+        yield Finding(
+            "samba-sessions-elsewhere",
+            Severity.WARNING,
+            found.file,
+            f"Samba keeps its table of sessions elsewhere than in {RUN}: {', '.join(elsewhere)}.",
+            "nas2fa ends no session then: who has lost a grant goes on, and `nas2fa grants revoke` may say 0 sessions.",
+            "Take it out, then: systemctl restart smbd",
+        )
+
+
 def passwords_are_not_changed_unasked(look: Examination) -> Iterator[Finding]:
     """SAMR changes a password for whoever knows the old one, and logs nobody in for it."""
     found = _settings(look)
@@ -240,6 +285,8 @@ CHECKS = (
     the_line_is_heeded,
     samba_is_the_same_for_all,
     refused_logins_end,
+    guests_are_nobody,
+    sessions_can_be_ended,
     passwords_are_not_changed_unasked,
     the_log_tells,
 )

@@ -43,7 +43,7 @@ def shares_heed_the_answer(look: Examination) -> Iterator[Finding]:
                 "That has no second step: unless `unenrolled` or a rule of nas2fa.toml refuses it, all guests get in.",
                 f"Take `guest ok` out of the section [{share}] of {found.file}, then: {RELOAD}",
             )
-        if others := step_up.ways_in(look.system, found, share):
+        if others := step_up.ways_in(look.system, found, share, look.accounts):
             yield Finding(
                 "share-reached-otherwise",
                 Severity.WARNING,
@@ -52,6 +52,21 @@ def shares_heed_the_answer(look: Examination) -> Iterator[Finding]:
                 "Whoever needs no code for Samba as a whole reads it there without a grant.",
                 f"Give each a folder of its own, or run nas2fa-share there as well: nas2fa smb share {others[0]}",
             )
+
+
+def people_are_told_apart(look: Examination) -> Iterator[Finding]:
+    """Smbd changes some letters of a name before nas2fa-share sees it."""
+    names = [one.name for one in look.accounts] + [row["user"] for row in look.records]
+    shares = [share for _, share in asking(look)]
+    for group in step_up.alike(names) if shares else ():
+        yield Finding(
+            "share-takes-two-for-one",
+            Severity.WARNING,
+            ", ".join(group),
+            f"smbd calls these accounts the same where it runs nas2fa-share: {', '.join(group)}.",
+            f"Each of them opens {', '.join(shares)} with a grant of the other, at the same address.",
+            "Give all but one another name (usermod --login), without any of $ ` \" ' ; % | & < > in it.",
+        )
 
 
 def shares_run_the_right_command(look: Examination) -> Iterator[Finding]:
@@ -107,4 +122,4 @@ def asking(look: Examination) -> Iterator[tuple[Settings, str]]:
     yield from ((found, share) for share in found.shares if step_up.asks(found, share))
 
 
-CHECKS = (shares_heed_the_answer, shares_run_the_right_command)
+CHECKS = (shares_heed_the_answer, people_are_told_apart, shares_run_the_right_command)
