@@ -205,4 +205,6 @@ def test_what_is_no_plain_file_is_empty(tmp_path: Path) -> None:
     assert [files.text(path) for path in ("/none", "/folder", "/device", "/nu\0l")] == [""] * 4
     assert len(files.text("/large")) == SIZE_MAX
     assert files.text("/bytes").endswith(" server")
+    assert not files.is_current("/none")
+    assert files.is_current("/large")
     assert files.names("/none") == files.names("/large") == []

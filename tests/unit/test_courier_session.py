@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,16 @@ def times(path: Path, *servers: str) -> Network | None:
 class Serving:
     """A courier that measures so and leaves when it was idle; leaving the `with` waits for that."""
 
-    def __init__(self, path: Path, measure: Measure, trusted: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        measure: Measure,
+        trusted: int | None = None,
+        outdated: Callable[[], bool] = lambda: False,
+    ) -> None:
         uids = frozenset({os.geteuid() if trusted is None else trusted})
         self._listener = own_listener(str(path), 8)
-        self._thread = threading.Thread(target=serve_all, args=(self._listener, measure, uids, 0.3))
+        self._thread = threading.Thread(target=serve_all, args=(self._listener, measure, uids, 0.3, outdated))
 
     def __enter__(self) -> None:
         self._thread.start()
@@ -89,6 +95,17 @@ def test_requests_do_not_wait_for_each_other(path: Path) -> None:
 
     with Serving(path, measure):
         assert asyncio.run(three()) == [FOUND] * 3
+
+
+def test_one_whose_files_are_old_leaves_the_question_to_the_next(path: Path) -> None:
+    """It has answered once; the second connection waits in the queue, where systemd finds it."""
+    with Serving(path, lambda _: FOUND, outdated=lambda: True):
+        assert times(path) == FOUND
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.connect(str(path))
+            client.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                client.recv(1)
 
 
 def test_a_stranger_is_left_without_a_word(path: Path) -> None:

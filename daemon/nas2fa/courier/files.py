@@ -36,6 +36,16 @@ class Files:
         """True also for a link that leads nowhere: it may lead out of the cage."""
         return os.path.lexists(self.root + path)
 
+    def is_current(self, path: str) -> bool:
+        """False for a file that was replaced or removed since it was bound into the cage: the old one has no name.
+
+        (On an overlay, one of a lower layer keeps its name; the next process sees the new one there as well.)
+        """
+        try:
+            return os.stat(self.root + path).st_nlink > 0
+        except OSError:
+            return False
+
     def target(self, path: str) -> str:
         """Where a symbolic link points; "" when it is none."""
         try:

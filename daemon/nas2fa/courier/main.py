@@ -8,13 +8,13 @@ import select
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from nas2fa.activated import harden, own_listener, passed_listener
-from nas2fa.courier.session import Measure, measured, serve
+from nas2fa.courier.session import Measure, measured, serve, view_is_old
 from nas2fa.paths import Paths
 
 BACKLOG: Final = 16
@@ -38,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     with listener:
-        serve_all(listener, measured, trusted, None if options.listen else IDLE_SECONDS)
+        if options.listen:
+            serve_all(listener, measured, trusted, None, lambda: False)
+        else:
+            serve_all(listener, measured, trusted, IDLE_SECONDS, view_is_old)
     return 0
 
 
@@ -57,20 +60,33 @@ def _become_nobody() -> None:
         os.setuid(NOBODY)
 
 
-def serve_all(listener: socket.socket, measure: Measure, trusted: frozenset[int], idle: float | None) -> None:
-    """Serve connections, each in a thread, until there was none for `idle` seconds (None: for ever)."""
+def serve_all(
+    listener: socket.socket,
+    measure: Measure,
+    trusted: frozenset[int],
+    idle: float | None,
+    outdated: Callable[[], bool],
+) -> None:
+    """Serve connections, each in a thread, until there was none for `idle` seconds (None: for ever).
+
+    outdated   asked before each connection but the first; then it is left in the queue, for the next process
+    """
     places = threading.BoundedSemaphore(CONNECTIONS)
     threads: list[threading.Thread] = []
+    served = False
     listener.setblocking(False)
     while True:
         ready, _, _ = select.select([listener], [], [], idle)
         threads = [thread for thread in threads if thread.is_alive()]
         if not ready and not threads:
             return
+        if ready and served and outdated():
+            return
         if ready:
             with suppress(BlockingIOError, ConnectionAbortedError):  # it left before its turn
                 connection, _ = listener.accept()
                 places.acquire()
+                served = True
                 threads.append(_started(connection, measure, trusted, places))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from nas2fa.clock.words import Network
 from nas2fa.control.courier import NTP, VERBS, to_rows
@@ -17,6 +18,9 @@ from nas2fa.courier.choice import chosen
 from nas2fa.courier.files import Files
 from nas2fa.courier.services import services
 
+RESOLVER: Final = ("/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf")
+FOLDERS: Final = MappingProxyType({"chrony": "/etc/chrony", "ntpsec": "/etc/ntpsec", "openntpd": "/etc/openntpd"})
+
 Measure: TypeAlias = Callable[[Sequence[str]], Network]
 
 
@@ -26,6 +30,17 @@ def measured(given: Sequence[str]) -> Network:
     found = services(files)
     source, servers = chosen(files, found, given)
     return Network(ntp.ask(servers), found, source)
+
+
+def view_is_old() -> bool:
+    """Whether this process has to leave for one that is shown the files of now: the cage is made at its start.
+
+    Folders go on to show what is in them; a single file, and a folder that came later, do not.
+    """
+    files = Files()
+    installed = [service.name for service in services(files)]
+    needed = [*RESOLVER, *(folder for name, folder in FOLDERS.items() if name in installed)]
+    return not all(map(files.is_current, needed))
 
 
 def serve(connection: socket.socket, measure: Measure, trusted: frozenset[int]) -> None:

@@ -112,6 +112,11 @@ def domain_recipe(suite: str) -> Recipe:
     return Recipe(suite, "minbase", (*_BOX_PACKAGES, *_SAMBA_PACKAGES, *_DOMAIN_PACKAGES), _DOMAIN_HOOK)
 
 
+def time_recipe(suite: str) -> Recipe:
+    """As box_recipe; the packages of TIME_SERVICES lie in it."""
+    return Recipe(suite, "minbase", _BOX_PACKAGES, _TIME_SERVICES_HOOK)
+
+
 def machine_recipe(suite: str) -> Recipe:
     """As box_recipe, with a kernel of its own, for the machine of tests/vm; the packages of TIME_SERVICES lie in it."""
     packages = (*_BOX_PACKAGES, "linux-image-cloud-amd64", "initramfs-tools", "zstd")
