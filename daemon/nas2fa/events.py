@@ -66,6 +66,12 @@ class Event(Enum):
     IMPORTED = Kind("206adc849295488d8ec9a880e1403e76", LOG_NOTICE, "imported for {user} by uid {by}")
     DISABLED = Kind("d70160af894341938e66b421a361d64f", LOG_NOTICE, "switched off for {user} by uid {by}")
     RESET = Kind("99c30ef9c81a48599590b3936cbd0898", LOG_WARNING, "reset for {user} by uid {by}")
+    AUTHENTICATOR_ADDED = Kind(
+        "9eec272aa292445a906f247309afe06e", LOG_NOTICE, "authenticator added for {user} by uid {by}"
+    )
+    AUTHENTICATOR_REMOVED = Kind(
+        "81911a7cbc4544c19d18ae4cdfaf638b", LOG_NOTICE, "authenticator of {user} removed by uid {by}: {reason}"
+    )
     UNLOCKED = Kind("991769812521430c883fa62863b34f77", LOG_NOTICE, "unlocked {user} by uid {by}")
     RENAMED = Kind("7271f3e641fd4ad69dc90c18f3d655f5", LOG_NOTICE, "renamed to {user} by uid {by}")
     RECOVERY_NEW = Kind("3f74940931cf4ff5961c4c4bbbbf98fa", LOG_NOTICE, "new recovery codes for {user} by uid {by}")

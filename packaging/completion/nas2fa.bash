@@ -4,6 +4,9 @@ _nas2fa_options() {
 	case $1 in
 	nas2fa) echo "--root --version --help" ;;
 	setup) echo "--user --invite --replace --label --despite-clock --help" ;;
+	"authenticator list") echo "--user --json --help" ;;
+	"authenticator add") echo "--user --label --despite-clock --help" ;;
+	"authenticator remove") echo "--user --help" ;;
 	test) echo "--service --from --json --help" ;;
 	clock) echo "--no-measure --json --help" ;;
 	explain) echo "--imagine --limit --json --help" ;;
@@ -27,7 +30,8 @@ _nas2fa_options() {
 
 _nas2fa_words() {
 	case $1 in
-	nas2fa) echo "setup status test disable recovery-codes user system exempt unlock attempts grants smb rescue-clock clock explain repair health version" ;;
+	nas2fa) echo "setup status test authenticator disable recovery-codes user system exempt unlock attempts grants smb rescue-clock clock explain repair health version" ;;
+	authenticator) echo "add list remove" ;;
 	system) echo "check confirm disable enable status" ;;
 	exempt) echo "add list remove" ;;
 	unlock) echo "smb" ;;
@@ -48,7 +52,7 @@ _nas2fa() {
 		-*) ;;
 		*) case $command in
 			nas2fa) command=$word ;;
-			user | system | exempt | unlock | attempts | grants | smb) command="$command $word" ;;
+			authenticator | user | system | exempt | unlock | attempts | grants | smb) command="$command $word" ;;
 			esac ;;
 		esac
 	done
@@ -67,7 +71,7 @@ _nas2fa() {
 		return
 	fi
 	case $command in
-	nas2fa | user | system | exempt | unlock | attempts | grants | smb) mapfile -t COMPREPLY < <(compgen -W "$(_nas2fa_words "$command")" -- "$current") ;;
+	nas2fa | authenticator | user | system | exempt | unlock | attempts | grants | smb) mapfile -t COMPREPLY < <(compgen -W "$(_nas2fa_words "$command")" -- "$current") ;;
 	status | test | disable | recovery-codes | repair | "user "*) mapfile -t COMPREPLY < <(compgen -u -- "$current") ;;
 	esac
 }

@@ -225,6 +225,30 @@ def test_a_user_moves_to_a_new_phone_without_an_invite_code(nas2fa: Command, sig
     assert "deny" in nas2fa.run("test", NOBODY.pw_name, typed=code(offset=1) + "\n", exits=1)
 
 
+def test_a_user_adds_a_phone_and_removes_the_old_one_with_it(nas2fa: Command, signin: Path) -> None:
+    nas2fa.daemon.add(NOBODY.pw_uid, NOBODY.pw_name)  # called x, by its URI
+    with nas2fa.spawn("authenticator", "add", "--label", "tablet", nobody=True) as child:
+        for prompt, typed in (("Password: ", "correct horse"), ("Verification code: ", code())):
+            child.expect_exact(prompt)
+            child.waitnoecho()
+            child.sendline(typed)
+        child.expect_exact("Get started")
+        child.sendline("")
+        child.expect_exact("Code that the app shows")
+        uri = on_dark([line for line in child.before.split("\r\n") if line and set(line) <= set("█▀▄ ")])
+        tablet = pyotp.parse_uri(*uri)
+        child.sendline(tablet.now())
+        child.expect_exact("Added as tablet")
+    with nas2fa.spawn("authenticator", "remove", "x", nobody=True) as child:
+        for prompt, typed in (("Password: ", "correct horse"), ("Verification code: ", tablet.at(int(time.time()), 1))):
+            child.expect_exact(prompt)
+            child.waitnoecho()
+            child.sendline(typed)
+        child.expect_exact("x is removed; left: 1.")
+    kept = json.loads(nas2fa.run("authenticator", "list", "--user", NOBODY.pw_name, "--json"))
+    assert [(each["label"], each["last_used"] > 0) for each in kept] == [("tablet", True)]
+
+
 def test_a_locked_account_proves_nothing(nas2fa: Command, signin: Path) -> None:
     stack = signin / "nas2fa"
     stack.write_text(stack.read_text().replace("account required pam_permit.so", "account required pam_deny.so"))

@@ -111,7 +111,7 @@ def test_unknown_verbs(name) -> None:
 
 def _filled(verb, **more):
     given = {**ALICE, "uri": "otpauth://totp/a", "source": "console", "since": 0}
-    given |= {"address": "10.0.0.5", **EXEMPT, **more}
+    given |= {"address": "10.0.0.5", "label": "phone", **EXEMPT, **more}
     return check_args(verb, {name: value for name, value in given.items() if name in verb.args})
 
 

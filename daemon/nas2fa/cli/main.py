@@ -24,6 +24,7 @@ COMMANDS = {  # name: (module in nas2fa.cli, what it does in one line, so that -
     "setup": ("setup", "Set up 2-step verification, step by step."),
     "status": ("own", "Show whether and how an account is protected."),
     "test": ("own", "Try a code: the real decision, without logging in."),
+    "authenticator": ("authenticators", "Show, add and remove your phones, when you have several."),
     "disable": ("own", "Switch 2-step verification off for an account."),
     "recovery-codes": ("own", "Replace the ten recovery codes."),
     "user": ("users", "Manage the users of this box (root)."),

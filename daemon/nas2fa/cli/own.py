@@ -61,7 +61,11 @@ def _authenticator(authenticator: Mapping[str, Any]) -> list[tuple[str, object]]
     label = f"{authenticator['label']}: " if authenticator["label"] else ""
     how = f"{authenticator['digits']} digits every {authenticator['period']} s, {authenticator['algorithm']}"
     since = tables.moment(authenticator["created"]) or "unknown"
-    return [("Authenticator", f"{label}{how}, since {since}"), ("Clock of that phone", _clock(authenticator))]
+    used = tables.moment(authenticator["last_used"]) or "never"
+    return [
+        ("Authenticator", f"{label}{how}, since {since}, last used {used}"),
+        ("Clock of that phone", _clock(authenticator)),
+    ]
 
 
 def _clock(authenticator: Mapping[str, Any]) -> str:

@@ -17,13 +17,17 @@ from nas2fa.cli.wizard import WizardRelay
 from nas2fa.errors import Reason, RequestError, UnreachableError
 from nas2fa.shown import shown
 
+ALREADY = (
+    "2-step verification is on already. For a new phone: nas2fa setup --replace; for a second one beside it: "
+    "nas2fa authenticator add"
+)
 SIGNIN_PATIENCE = 120.0  # seconds: PAM may wait for a directory server, and delays after a wrong password
 
 
 @click.command()
 @click.option("--user", "name", metavar="NAME", help="Set it up for somebody else (root).")
 @click.option("--invite", default="", metavar="CODE", help="The invite code from your administrator.")
-@click.option("--replace", is_flag=True, help="A new phone in place of the one that is set up; asks a code of that.")
+@click.option("--replace", is_flag=True, help="A new phone in place of all that is set up; asks a code of that.")
 @click.option("--label", default="", help="A name for this authenticator, such as the phone's.")
 @click.option("--despite-clock", default="", metavar="REASON", help="Go on although the clock is off (root).")
 @click.pass_obj
@@ -33,10 +37,14 @@ def setup(box: Box, /, name: str | None, **wishes: Any) -> int:
     Leave at any time with Ctrl-C; nothing is changed before the first good code. With --replace what is set up now
     counts until then; a recovery code does in place of its code.
     """
-    whom = account(name)
+    return wizard(box, account(name), "setup", wishes)
+
+
+def wizard(box: Box, whom: Account, verb: str, wishes: Mapping[str, Any]) -> int:
+    """`setup` or `authenticator.add`, and what is true when it is left; returns the exit code."""
     relay = WizardRelay()
     try:
-        _set_up(box, whom, wishes, relay)
+        _set_up(box, whom, verb, wishes, relay)
     except KeyboardInterrupt:
         terminal.warn("\n" + _what_changed(box, whom, relay))
     except (RequestError, UnreachableError) as error:
@@ -50,29 +58,34 @@ def setup(box: Box, /, name: str | None, **wishes: Any) -> int:
     return 1
 
 
-def _set_up(box: Box, whom: Account, wishes: Mapping[str, Any], relay: WizardRelay) -> None:
+def _set_up(box: Box, whom: Account, verb: str, wishes: Mapping[str, Any], relay: WizardRelay) -> None:
     terminal.say(f"2-step verification for {shown(whom.user)} on {terminal.host()}")
     _mention_sudo(whom)
     found, _ = box.request("status", whom.args())
-    if found["armed"] and not wishes["replace"]:
-        text = "2-step verification is on already. For a new phone: nas2fa setup --replace"
-        raise RequestError(Reason.ALREADY_ENROLLED, text)
+    changing = wishes.get("replace") or verb != "setup"
+    if found["armed"] and not changing:
+        raise RequestError(Reason.ALREADY_ENROLLED, ALREADY)
+    if not found["armed"] and verb != "setup":
+        raise RequestError(Reason.NOT_ENROLLED, "2-step verification is not set up yet.")
     args: dict[str, object] = {**whom.args(), **{key: value for key, value in wishes.items() if value}}
     if os.geteuid() != 0:
-        args["token"] = _prove_password(box)
-    if wishes["replace"]:
+        args["token"] = prove_password(box)
+    if changing:
         terminal.say(
             "Now a code of what is set up until now, one that was not typed yet: from the phone, or a recovery code."
         )
-    _converse(box, args, relay)
-    _farewell(box, whom)
+    done = _converse(box, verb, args, relay)
+    if verb == "setup":
+        _farewell(box, whom)
+    else:
+        terminal.say(f"Added as {shown(done['label'])}: from now on a code of either will do.")
 
 
-def _converse(box: Box, args: dict[str, object], relay: WizardRelay) -> None:
-    """The verb `setup`; asks for the invite code when nothing else speaks for the caller."""
+def _converse(box: Box, verb: str, args: dict[str, object], relay: WizardRelay) -> Mapping[str, Any]:
+    """The request; `setup` asks for the invite code when nothing else speaks for the caller."""
     try:
         with box.connect() as client:
-            client.request("setup", args, relay)
+            return client.request(verb, args, relay)
     except RequestError as error:
         if error.reason != Reason.NO_PROOF or "invite" in args:
             raise
@@ -82,10 +95,10 @@ def _converse(box: Box, args: dict[str, object], relay: WizardRelay) -> None:
             relay.left = True
             raise
         with box.connect() as client:  # a new one: the daemon does not wait for a person between two requests
-            client.request("setup", {**args, "invite": invite.strip()}, relay)
+            return client.request(verb, {**args, "invite": invite.strip()}, relay)
 
 
-def _prove_password(box: Box) -> str:
+def prove_password(box: Box) -> str:
     """Prove the password to nas2fa-signin; returns its word for nas2fad. Raises RequestError."""
     terminal.say("First your password, as at a login.")
     with box.connect("signin", SIGNIN_PATIENCE) as client:

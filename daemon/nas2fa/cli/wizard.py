@@ -12,6 +12,7 @@ from nas2fa.control import codec
 from nas2fa.control.messages import Rows
 from nas2fa.shown import shown
 from nas2fa.steps import Ask, Show, Tell
+from nas2fa.texts import VERIFIED
 
 LINES_BESIDE_PICTURE = 3  # the line above, the key, the prompt
 
@@ -34,6 +35,7 @@ class WizardRelay:
 
     def tell(self, line: Tell) -> None:
         """A line of the daemon."""
+        self.verified = self.verified or line.text == VERIFIED
         terminal.say_outside(line.text, line.error)
 
     def show(self, thing: Show) -> None:

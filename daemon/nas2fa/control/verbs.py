@@ -86,17 +86,17 @@ def _user(**more: Arg) -> dict[str, Arg]:
 
 _ROOT = frozenset({Caller.ROOT})
 _ANYBODY = frozenset({Caller.ROOT, Caller.OWN})
-_SETUP = _user(
-    token=Arg(str, "", most=128),
-    invite=Arg(str, "", most=64),
+_TOKEN = Arg(str, "", most=128)
+_NEW_KEY = _user(
+    token=_TOKEN,
     label=Arg(str, "", most=64),
     issuer=Arg(str, "", most=64),
     algorithm=Arg(str, None, choices=("SHA1", "SHA256", "SHA512")),  # None, here and below: as nas2fa.toml says
     digits=Arg(int, None, choices=(6, 8)),
     period=Arg(int, None, choices=(30, 60)),
-    replace=Arg(bool, False),
     despite_clock=Arg(str, "", most=200, root_only=True),
 )
+_SETUP = {**_NEW_KEY, "invite": Arg(str, "", most=64), "replace": Arg(bool, False)}
 
 _EXEMPTION = {
     "user": Arg(str, "", most=USER_MAX),
@@ -131,6 +131,13 @@ _TABLE = (
         ),
     ),
     Verb("setup", frozenset({Caller.ROOT, Caller.OWN_WITH_TOKEN}), _SETUP),
+    Verb("authenticator.add", frozenset({Caller.ROOT, Caller.OWN_WITH_TOKEN}), _NEW_KEY, fresh_code=True),
+    Verb(
+        "authenticator.remove",
+        frozenset({Caller.ROOT, Caller.OWN_WITH_TOKEN}),
+        _user(token=_TOKEN, label=Arg(str, least=1, most=64)),
+        fresh_code=True,
+    ),
     Verb("disable", _ANYBODY, _user(), fresh_code=True),
     Verb("recovery-codes", _ANYBODY, _user(), fresh_code=True),
     Verb("signin.verified", _ROOT, _user(source=Arg(str, least=1))),

@@ -6,8 +6,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
-from nas2fa.enrolment.setup import UseCase
-from nas2fa.enrolment.store import AccountStore
+from nas2fa.enrolment.store import AccountStore, UseCase
 from nas2fa.errors import Reason, RequestError, StoreError
 from nas2fa.factors import provisioning, recovery
 from nas2fa.login.judgement import codes_per_try

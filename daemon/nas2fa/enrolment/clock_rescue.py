@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from nas2fa import texts
-from nas2fa.enrolment.setup import UseCase
-from nas2fa.enrolment.store import AccountStore
+from nas2fa.enrolment.store import AccountStore, UseCase
 from nas2fa.errors import Reason, RequestError
 from nas2fa.factors import dating, totp
 from nas2fa.factors.dating import Dated, Span, Typed

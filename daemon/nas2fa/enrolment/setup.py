@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from nas2fa import texts
-from nas2fa.enrolment.store import AccountStore
+from nas2fa.enrolment import several
+from nas2fa.enrolment.store import AccountStore, UseCase
 from nas2fa.errors import Reason, RequestError, StoreError
 from nas2fa.factors import provisioning, recovery, totp
 from nas2fa.login.judgement import with_used
@@ -15,8 +16,6 @@ from nas2fa.steps import Answer, Ask, OffLoop, Reply, Show, Step, Tell
 from nas2fa.store.records import Authenticator, Credential, Instant, UserState
 
 FIRST_CODE_TRIES: Final = 5
-
-UseCase: TypeAlias = Generator[Step, Reply, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +39,31 @@ def set_up(
     saved: Callable[[], None],
     *,
     replacing: bool = False,
+    beside: bool = False,
 ) -> UseCase:
     """The wizard. Who may call it was decided before (enrolment/proof.py); `saved` is called once it is kept.
 
-    replacing: in place of the authenticator that is armed, which counts until the first good code of the new one.
+    replacing: in place of all that is armed, which counts until the first good code of the new one. beside: in
+    addition to it; the recovery codes stay.
     """
     credential, removals = store.load(uid, user), store.removals(uid)
-    if credential.armed and not replacing:
+    if credential.armed and not (replacing or beside):
         raise RequestError(Reason.ALREADY_ENROLLED, texts.ALREADY_SET_UP)
+    if beside:
+        several.check_room(credential, credential.pending)
     yield Show("clock", clock)
     answer = yield Ask(texts.START_PROMPT, echo=True, name="start")
     _go_on(answer)
     authenticator = credential.pending
     if authenticator is None:
-        authenticator = provisioning.new_authenticator(new.algorithm, new.digits, new.period, new.label, now.wall)
+        label = several.free_label(credential, new.label) if beside else new.label
+        authenticator = provisioning.new_authenticator(new.algorithm, new.digits, new.period, label, now.wall)
         store.mark_born(authenticator.secret.fingerprint())
         yield Show("secret", _shown_key(authenticator, user, new.issuer))
     shown = credential.pending is None
     state = yield from _first_code(store, uid, authenticator, shown)
+    if beside:
+        return (yield from _add(store, credential, removals, authenticator, state, saved))
     return (yield from _arm(store, credential, removals, authenticator, state, saved))
 
 
@@ -90,7 +96,7 @@ def _first_code(
             last = state.used.get(authenticator.secret.fingerprint(), 0)
             if match.step > max(last, store.floor(uid, authenticator, state, answer.now)):
                 state = replace(state, last_ok=int(answer.now.wall))
-                return with_used(state, authenticator, match.step)
+                return with_used(state, authenticator, match.step, wall=answer.now.wall)
             yield Tell(texts.refusal(Reason.REUSED, ""), error=True)
         elif left:
             seconds = match.offset * authenticator.period if shown and match is not None else None
@@ -124,6 +130,22 @@ def _arm(
     yield Show("recovery_codes", {"codes": list(shown)})
     yield Ask(texts.SAVED_PROMPT, echo=True, name="saved")
     return {"armed": True}
+
+
+def _add(
+    store: AccountStore,
+    credential: Credential,
+    removals: int,
+    authenticator: Authenticator,
+    state: UserState,
+    saved: Callable[[], None],
+) -> UseCase:
+    added = several.with_another(credential, authenticator)
+    store.put(added.uid, state)  # first, as in _arm
+    yield OffLoop(lambda: _save_unchanged(store, credential, removals, added))
+    saved()
+    yield Tell(texts.VERIFIED)
+    return {"label": added.authenticators[-1].called, "authenticators": len(added.authenticators)}
 
 
 def _save_unchanged(store: AccountStore, read: Credential, removals: int, armed: Credential) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Generator
+from typing import Any, Protocol, TypeAlias
 
+from nas2fa.steps import Reply, Step
 from nas2fa.store.records import Authenticator, Credential, Instant, UserState
+
+UseCase: TypeAlias = Generator[Step, Reply, dict[str, Any]]
 
 
 class AccountStore(Protocol):

@@ -153,7 +153,7 @@ def _one(
     if match.step < least:
         return state, Outcome(Reason.FRESH_START)
     phone = phones.with_code(phone or Phone(authenticator.period), match.step, now.wall)
-    after = with_used(_unburn(state, name, match.step), authenticator, match.step, phone)
+    after = with_used(_unburn(state, name, match.step), authenticator, match.step, phone, now.wall)
     return after, Outcome(Reason.OK, factor="totp", name=name, phone=phone, offset=phones.offset_of(phone))
 
 
@@ -167,7 +167,7 @@ def _beyond(
     followed = resync.completed(state, noted, authenticator, match, now) if in_a_row else None
     if followed is not None:
         # On disk before anybody is let in: no bound of what counts as used after a power cut reaches so far.
-        after = with_used(_unburn(state, name, match.step), authenticator, match.step, followed)
+        after = with_used(_unburn(state, name, match.step), authenticator, match.step, followed, now.wall)
         outcome = Outcome(Reason.OK, factor="totp", name=name, phone=followed, offset=followed.wanted)
         return after, replace(outcome, durable=True, resynced=True, steps=match.offset)
     reason = Reason.OLD if match.offset < 0 else Reason.FUTURE
@@ -179,21 +179,27 @@ def _beyond(
     return after, replace(outcome, noted=after is not state)
 
 
-def with_used(state: UserState, authenticator: Authenticator, step: int, phone: Phone | None = None) -> UserState:
+def with_used(
+    state: UserState, authenticator: Authenticator, step: int, phone: Phone | None = None, wall: float | None = None
+) -> UserState:
     """The state in which this step of this authenticator is the last accepted one.
 
-    phone: what is known of its clock by now; None leaves that as it was.
+    phone: what is known of its clock by now; None leaves that as it was. wall: when it let in, if it did.
     """
-    name, wall = authenticator.secret.fingerprint(), step * authenticator.period
+    name, shown = authenticator.secret.fingerprint(), step * authenticator.period
     used = {other: last for other, last in state.used.items() if other != name}
     # The period of another secret is not known here, but only one of them puts its step near the present.
-    past = [o for o, last in used.items() if all(abs(last * p - wall) > USED_REACH for p in totp.PERIODS)]
+    past = [o for o, last in used.items() if all(abs(last * p - shown) > USED_REACH for p in totp.PERIODS)]
     for other in past[: max(0, len(used) - USED_MAX + 1)]:
         del used[other]
     kept = {other: known for other, known in state.phones.items() if other in used or other == name}
     if phone is not None:
         kept[name] = phone
-    return replace(state, used=MappingProxyType({**used, name: step}), phones=MappingProxyType(kept))
+    uses = {other: moment for other, moment in state.uses.items() if other in used or other == name}
+    if wall is not None:
+        uses[name] = int(wall)
+    used[name] = step
+    return replace(state, used=MappingProxyType(used), phones=MappingProxyType(kept), uses=MappingProxyType(uses))
 
 
 def burnt(name: str, step: int) -> str:

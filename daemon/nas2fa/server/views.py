@@ -83,13 +83,15 @@ def exemption(found: Exemption, wall: float) -> dict[str, Any]:
 
 
 def _authenticator(authenticator: Authenticator, state: UserState) -> dict[str, Any]:
-    phone = state.phones.get(authenticator.secret.fingerprint())
+    name = authenticator.secret.fingerprint()
+    phone = state.phones.get(name)
     return {
-        "label": authenticator.label,
+        "label": authenticator.called,
         "algorithm": authenticator.algorithm,
         "digits": authenticator.digits,
         "period": authenticator.period,
         "created": authenticator.created,
+        "last_used": state.uses.get(name, 0),
         "offset": None if phone is None else phones.offset_of(phone),
         "shift": 0 if phone is None else phone.shift,
     }

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from nas2fa.errors import Reason, StoreError
 from nas2fa.store.records import (
+    AUTHENTICATORS_MAX,
     LABEL_MAX,
     SECRET_MAX,
     SECRET_MIN,
@@ -21,7 +22,6 @@ from nas2fa.store.records import (
 SCHEMA = 1
 UID_MAX = 2**32 - 2  # the last one, (uid_t)-1, means "no user"
 USER_MAX = 256  # characters, as on the wire
-AUTHENTICATORS_MAX = 5  # each is one more code that a guess may hit, and the smallest purse must pay one try
 HASHES_MAX = 64
 _INT_MAX = 2**53  # JSON numbers beyond it do not survive other people's tools
 

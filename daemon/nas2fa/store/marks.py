@@ -142,13 +142,20 @@ def _fit(marked: Marked, needed: UserState) -> bytes:
 
 
 def _own_marks(state: UserState, needed: UserState) -> UserState:
-    """Without what only the disk knew, secrets and recovery codes of long ago, and without places and estimates.
+    """Without what only the disk knew, secrets and recovery codes of long ago, and without places, estimates and uses.
 
     The shifts stay: what was accepted by them counts as used (clock/floor.py).
     """
     used = {key: step for key, step in state.used.items() if key in needed.used}
     phones = {key: replace(phone, seen=()) for key, phone in state.phones.items() if key in used}
-    return replace(state, used=MappingProxyType(used), spent=needed.spent, places=(), phones=MappingProxyType(phones))
+    return replace(
+        state,
+        used=MappingProxyType(used),
+        spent=needed.spent,
+        places=(),
+        phones=MappingProxyType(phones),
+        uses=EMPTY_STATE.uses,
+    )
 
 
 def _coalesced(state: UserState) -> list[UserState]:

@@ -16,6 +16,8 @@ SECRET_MIN = 10  # bytes; shorter keys are refused on import (RFC 4226 R6 asks f
 SECRET_NEW = 20  # bytes, for a key made here: RFC 4226 section 4 R6 recommends 160 bits
 SECRET_MAX = 128  # bytes; the block size of SHA-512
 LABEL_MAX = 64  # characters
+UNNAMED = "app"  # an authenticator that has no label is called so
+AUTHENTICATORS_MAX = 4  # of one user; each is more codes that a guess may hit
 PLACES_MAX = 16  # sources that are remembered of one user; the oldest gives way
 
 
@@ -68,6 +70,11 @@ class Authenticator:
     period: int = 30  # seconds: 30 | 60
     label: str = ""
     created: int = 0  # unix seconds
+
+    @property
+    def called(self) -> str:
+        """What its user calls it: no other one of theirs is called so."""
+        return self.label or UNNAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +218,10 @@ class Exemption:
 
 @dataclass(frozen=True, slots=True)
 class UserState:
-    """What happened to one user since. What has no time of this boot in it is also kept on disk (store/marks.py)."""
+    """What happened to one user since. What has no time of this boot in it is also kept on disk (store/marks.py).
+
+    uses: when each authenticator let in last.
+    """
 
     used: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # fingerprint -> last accepted step
     tallies: Mapping[str, Tally] = field(default_factory=lambda: MappingProxyType({}))  # source -> Tally
@@ -225,6 +235,7 @@ class UserState:
     places: tuple[str, ...] = ()  # sources of right passwords to the file shares and of codes, the latest last
     phones: Mapping[str, Phone] = field(default_factory=lambda: MappingProxyType({}))  # fingerprint -> Phone, as `used`
     noted: Noted | None = None
+    uses: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # fingerprint -> unix seconds
     version: int = 0
 
 

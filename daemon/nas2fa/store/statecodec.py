@@ -10,7 +10,15 @@ from nas2fa.store.codec import MalformedError, fields, whole
 from nas2fa.store.records import EMPTY_STATE, PLACES_MAX, Grant, Guess, Knock, Noted, Phone, Tally, Trust, UserState
 
 # What a state of before has not.
-_LATER: Mapping[str, object] = {"trusts": [], "grants": [], "knocks": [], "places": [], "phones": {}, "noted": None}
+_LATER: Mapping[str, object] = {
+    "trusts": [],
+    "grants": [],
+    "knocks": [],
+    "places": [],
+    "phones": {},
+    "noted": None,
+    "uses": {},
+}
 _STATE = frozenset({"used", "tallies", "guesses", "wrong_in_row", "spent", "last_ok", "version", *_LATER})
 _WHOLE_MAX = 2**53
 _NAME_MAX = 512  # characters of a source, a fingerprint or a spent mark
@@ -30,6 +38,7 @@ def encode(state: UserState) -> dict[str, object]:
         "wrong_in_row": state.wrong_in_row,
         "spent": sorted(state.spent),
         "last_ok": state.last_ok,
+        "uses": dict(state.uses),
         "version": state.version,
         "trusts": [[t.services, t.address, t.began, t.until, t.password, t.factors] for t in state.trusts],
         "grants": [[g.address, g.began, g.until, g.seen, g.factors] for g in state.grants],
@@ -49,6 +58,7 @@ def decode(found: object) -> UserState:
     has = fields(found, _STATE, "state")
     return UserState(
         used=MappingProxyType(_used(has["used"])),
+        uses=MappingProxyType(_used(has["uses"])),
         tallies=MappingProxyType({_name(k): _tally(v) for k, v in _object(has["tallies"]).items()}),
         guesses=tuple([_guess(entry) for entry in _list(has["guesses"])]),
         wrong_in_row=whole(has, "wrong_in_row"),
@@ -66,14 +76,13 @@ def decode(found: object) -> UserState:
 
 def merge(kept: UserState, other: UserState) -> UserState:
     """`kept`, with all that only ever grows taken from `other` too: used steps, spent codes, the row of wrong ones."""
-    used, phones = dict(other.used), dict(other.phones)
-    for fingerprint, step in kept.used.items():
-        used[fingerprint] = max(step, used.get(fingerprint, step))
+    phones = dict(other.phones)
     for fingerprint, phone in kept.phones.items():  # of two, the one by which more counts as used
         phones[fingerprint] = max(phone, phones.get(fingerprint, phone), key=lambda each: each.ahead)
     return replace(
         kept,
-        used=MappingProxyType(used),
+        used=_latest(kept.used, other.used),
+        uses=_latest(kept.uses, other.uses),
         phones=MappingProxyType(phones),
         spent=kept.spent | other.spent,
         wrong_in_row=max(kept.wrong_in_row, other.wrong_in_row),
@@ -90,6 +99,10 @@ def rebase(guesses: tuple[Guess, ...], written_at: float, anchor: float) -> tupl
     may be negative: from before this boot.
     """
     return tuple([replace(g, at=anchor - max(0.0, written_at - g.at)) for g in guesses])
+
+
+def _latest(kept: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    return MappingProxyType({name: max(kept.get(name, 0), other.get(name, 0)) for name in (*other, *kept)})
 
 
 def _used(found: object) -> dict[str, int]:

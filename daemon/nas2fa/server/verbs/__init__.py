@@ -15,6 +15,8 @@ VERBS: Final[Mapping[str, Callable[[Desk, Peer, Args], Act | dict[str, Any]]]] =
     "status": own.status,
     "test": own.test,
     "setup": own.set_up,
+    "authenticator.add": own.authenticator_add,
+    "authenticator.remove": own.authenticator_remove,
     "disable": own.disable,
     "recovery-codes": own.recovery_codes,
     "signin.verified": own.signin_verified,

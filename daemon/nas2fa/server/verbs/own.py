@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Generator
+from functools import partial
 from typing import Any, Final
 
 from nas2fa import audit, texts
 from nas2fa.clock.now import now
-from nas2fa.enrolment import setup
+from nas2fa.enrolment import setup, several
 from nas2fa.enrolment.proof import check_proof
 from nas2fa.errors import Reason, RequestError
 from nas2fa.login.attempt import Flow, Verdict
@@ -52,19 +53,51 @@ def set_up(desk: Desk, peer: Peer, args: Args) -> Act:
         desk.tokens.use(args["token"])
     if args["replace"]:
         yield from fresh_code(desk, peer, args)  # what speaks for the caller here, beside the password
+    saved = partial(audit.emit, audit.Event.ENROLLED, user=user, uid=uid, by=peer.uid)
+    new = _new_key(desk, args)
+    return (yield from setup.set_up(desk.world, uid, user, new, shown, moment, saved, replacing=args["replace"]))
+
+
+def authenticator_add(desk: Desk, peer: Peer, args: Args) -> Act:
+    """One more beside those that are set up: the password (or root), and a fresh code."""
+    shown = yield from clock.checked(peer, args["despite_clock"])
+    user, moment = _proved(desk, peer, args), now()
+    credential = desk.world.load(args["uid"], user)
+    several.check_room(credential, credential.pending)  # before a code is used up for nothing
+    yield from fresh_code(desk, peer, args)
+    saved = partial(audit.emit, audit.Event.AUTHENTICATOR_ADDED, user=user, uid=args["uid"], by=peer.uid)
+    new = _new_key(desk, args)
+    return (yield from setup.set_up(desk.world, args["uid"], user, new, shown, moment, saved, beside=True))
+
+
+def authenticator_remove(desk: Desk, peer: Peer, args: Args) -> Act:
+    """One of several goes: the password (or root), and a fresh code, which may be of the one that goes."""
+    uid, label, user = args["uid"], args["label"], _proved(desk, peer, args)
+    several.without(desk.world.load(uid, user), label)  # as above
+    yield from fresh_code(desk, peer, args)
+    saved = partial(audit.emit, audit.Event.AUTHENTICATOR_REMOVED, user=user, uid=uid, by=peer.uid, reason=label)
+    return (yield from several.remove(desk.world, uid, user, label, saved))
+
+
+def _proved(desk: Desk, peer: Peer, args: Args) -> str:
+    """Whom it is about: who proved their password just now, by a token that is spent by this, or whom root names."""
+    if peer.is_root:
+        return str(args["user"])
+    signed_in = desk.tokens.look(args["token"], args["uid"], now())
+    desk.tokens.use(args["token"])
+    return signed_in.user
+
+
+def _new_key(desk: Desk, args: Args) -> setup.NewKey:
+    """As asked for, else as nas2fa.toml says."""
     config = desk.world.config
-    new = setup.NewKey(
+    return setup.NewKey(
         args["algorithm"] or config.algorithm,
         args["digits"] or config.digits,
         args["period"] or config.period,
         args["label"],
         args["issuer"] or config.issuer or socket.gethostname(),
     )
-
-    def saved() -> None:
-        audit.emit(audit.Event.ENROLLED, user=user, uid=uid, by=peer.uid)
-
-    return (yield from setup.set_up(desk.world, uid, user, new, shown, moment, saved, replacing=args["replace"]))
 
 
 def disable(desk: Desk, peer: Peer, args: Args) -> Act:
