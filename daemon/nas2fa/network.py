@@ -18,16 +18,16 @@ from typing import Final, TypeAlias
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
-# Files of /proc/PID/net that are read: local addresses and default routes of IPv4, then of IPv6.
+# Files of /proc/PID/net that are read: local addresses and routes of IPv4, then of IPv6.
 PREFIX_MIN: Final = {4: 8, 6: 16}  # bits; a wider network is next to everywhere
 TABLES: Final = {4: ("fib_trie", "route"), 6: ("if_inet6", "ipv6_route")}
 
 _EVERYBODY = IPv4Address("255.255.255.255")
 _LEAF = re.compile(r"\s*\|-- ([0-9.]+)", re.ASCII)
 _LOCAL = re.compile(r"\s*/([0-9]+) host LOCAL", re.ASCII)
-_DEFAULT_ROUTE = re.compile(r"^\S+\t00000000\t([0-9A-F]{8})\t", re.ASCII | re.MULTILINE)
+_NEXT_HOP = re.compile(r"^\S+\t[0-9A-F]{8}\t(?!00000000)([0-9A-F]{8})\t", re.ASCII | re.MULTILINE)
 _RTF_LOCAL = 0x80000000  # linux/ipv6_route.h: the destination is this machine itself
-_DEFAULT_V6 = "0" * 32
+_NOWHERE_V6 = "0" * 32  # the next hop of who is on the link itself
 _MAPPED = 96  # bits before an IPv4 address inside of IPv6: RFC 4291, 2.5.5.2
 
 
@@ -41,7 +41,11 @@ class Inside(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The box's own addresses and its default gateways, and the IP versions for which they are known."""
+    """The box's own addresses and its gateways, and the IP versions for which they are known.
+
+    Those of all routes, since the whole internet may be behind two halves of it (0.0.0.0/1, 128.0.0.0/1) or 2000::/3.
+    The tables have the first only of an IPv4 route with more next hops than one, and IPv4's main table alone.
+    """
 
     networks: frozenset[Network] = frozenset()
     known: frozenset[int] = frozenset()
@@ -135,7 +139,7 @@ def _own_v4(fib_trie: str, route: str) -> set[Network]:
         leaf = named[1] if named else leaf
         if local:
             found.add(IPv4Network(f"{leaf}/{local[1]}"))
-    for word in _DEFAULT_ROUTE.findall(route):  # four bytes in network order, printed as one number of this machine
+    for word in _NEXT_HOP.findall(route):  # four bytes in network order, printed as one number of this machine
         found.add(IPv4Network(int(word, 16).to_bytes(4, sys.byteorder)))
     return found
 
@@ -148,6 +152,6 @@ def _own_v6(if_inet6: str, ipv6_route: str) -> set[Network]:
             continue
         if int(words[8], 16) & _RTF_LOCAL:
             found.add(IPv6Network((int(words[0], 16), int(words[1], 16)), strict=False))
-        elif words[0] == _DEFAULT_V6 and words[1] == "00" and words[4] != _DEFAULT_V6:
+        elif words[4] != _NOWHERE_V6:
             found.add(IPv6Network(int(words[4], 16)))
     return found

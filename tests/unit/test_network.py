@@ -29,6 +29,23 @@ def test_a_range_that_is_local_as_a_whole() -> None:
     assert ip_network("10.7.0.0/16") in own_of({**TABLES, "fib_trie": trie}).networks
 
 
+def test_every_next_hop_is_a_gateway() -> None:
+    """Two lines to the internet, one of several hops, halves of it for a VPN, and what lies behind another router."""
+    v4 = "".join(
+        f"eth0\t{to}\t0{n}01A8C0\t0003\t0\t0\t50\t{mask}\t0\t0\t0\n"
+        for n, to, mask in ((2, "00000000", "00000000"), (3, "00000080", "00000080"), (4, "0000000A", "000000FF"))
+    )
+    v6 = "".join(
+        f"{to:0<32} {size} {'0' * 32} 00 fd00{n:028} 00000400 00000001 00000000 00000003     eth0\n"
+        for n, to, size in ((2, "", "00"), (3, "2", "03"), (4, "fd01", "40"))
+    )
+    found = own_of({**TABLES, "route": TABLES["route"] + v4, "ipv6_route": TABLES["ipv6_route"] + v6})
+    for net in ("192.168.1.", "fd00::"):
+        places = [place_of(f"{net}{n}", found).inside(LAN) for n in (1, 2, 3, 4, 9)]
+        assert places == [*[Inside.PERHAPS] * 4, Inside.YES]
+    assert ip_network("0.0.0.0") not in found.networks
+
+
 @pytest.mark.parametrize(
     ("rhost", "inside"),
     [
