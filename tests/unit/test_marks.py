@@ -15,7 +15,7 @@ from nas2fa.paths import Paths
 from nas2fa.store import files, statecodec
 from nas2fa.store.codec import MalformedError
 from nas2fa.store.marks import SIZE, SLOT, Marked, Marks
-from nas2fa.store.records import EMPTY_STATE, Guess, Instant, Tally, UserState
+from nas2fa.store.records import EMPTY_STATE, Guess, Instant, Noted, Phone, Tally, UserState
 
 NOW = Instant(1_700_000_000.0, 500.0)
 
@@ -112,6 +112,28 @@ def test_never_taken_back(path: Path, marks: Marks) -> None:
     assert found.wrong_in_row == 0
 
 
+def having(step: int, shift: int, **more: object) -> UserState:
+    phones = MappingProxyType({"phone": Phone(30, tuple(range(8)), shift, shift)})
+    return replace(state(step), phones=phones, noted=Noted("phone", step, 0, 1.0), **more)  # type: ignore[arg-type]
+
+
+def test_a_shift_becomes_smaller_on_disk_only_by_who_knows_of_the_last_code(path: Path, marks: Marks) -> None:
+    for step, shift, kept in ((9, 60, 60), (9, 45, 45), (8, 30, 45), (8, 90, 90), (10, 15, 15)):
+        marks.write(1000, having(step, shift), NOW)
+        assert read(marks).state.phones["phone"].shift == kept
+    marks.write(1000, EMPTY_STATE, NOW)
+    assert read(marks).state.phones["phone"].shift == 15
+    assert read(marks).state.noted is None  # it ends with the boot
+
+
+def test_what_a_phone_has_told_gives_way_and_its_shift_does_not(path: Path, marks: Marks) -> None:
+    own = frozenset({f"{99:016x}:{i}" for i in range(166)})
+    marks.write(1000, having(9, 60, places=tuple(f"192.0.2.{n}" for n in range(16)), spent=own), NOW)
+    found = read(marks).state
+    assert (found.phones["phone"].shift, found.phones["phone"].seen) == (60, ())
+    assert found.spent == own
+
+
 def test_tallies_stay_in_run(path: Path, marks: Marks) -> None:
     marks.write(1000, state(1, tallies=MappingProxyType({"10.0.0.5": Tally((1.0,), 0, 2.0)})), NOW)
     assert read(marks).state.tallies == {}
@@ -148,6 +170,10 @@ def test_rebase() -> None:
 
 
 times = st.floats(-1e11, 1e11)
+seconds = st.integers(-400, 400)
+phone_records = st.builds(
+    Phone, st.sampled_from([30, 60]), st.lists(seconds, max_size=8).map(tuple), seconds, seconds, st.none() | seconds
+)
 states = st.builds(
     UserState,
     used=st.dictionaries(st.text(min_size=1, max_size=16), st.integers(0, 2**40), max_size=3).map(MappingProxyType),
@@ -162,6 +188,8 @@ states = st.builds(
     wrong_in_row=st.integers(0, 200),
     spent=st.frozensets(st.text(min_size=1, max_size=20), max_size=5),
     last_ok=st.integers(0, 2**40),
+    phones=st.dictionaries(st.text(min_size=1, max_size=16), phone_records, max_size=3).map(MappingProxyType),
+    noted=st.none() | st.builds(Noted, st.text(min_size=1, max_size=16), st.integers(0, 2**40), seconds, times),
     version=st.integers(0, 2**40),
 )
 
@@ -177,6 +205,7 @@ def test_merge_loses_nothing_used(one: UserState, two: UserState) -> None:
     assert merged.spent == one.spent | two.spent
     for each in (one, two):
         assert all(merged.used[key] >= step for key, step in each.used.items())
+        assert all(merged.phones[key].ahead >= phone.ahead for key, phone in each.phones.items())
 
 
 json_values = st.recursive(

@@ -10,11 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nas2fa.clock import phones
 from nas2fa.clock.phones import SHIFT_MAX, box_offset, in_force, is_far, offset_of, with_code
-from nas2fa.store.records import EMPTY_STATE, Phone, UserState
+from nas2fa.store.records import EMPTY_STATE, Instant, Phone, UserState
 
 EPOCH = 1_700_000_000.0
 periods = st.sampled_from([30, 60])
 moments = st.lists(st.tuples(st.floats(1, 86_400), st.floats(0, 10)), min_size=1, max_size=20)
+
+
+def at(wall: float, was_set: float = 0.0) -> Instant:
+    """A moment of a box whose clock was set by so many seconds since its start."""
+    return Instant(wall + was_set, wall - EPOCH + 100_000)
 
 
 def used(phone: Phone, ahead: float, logins: list[tuple[float, float]]) -> Phone:
@@ -22,7 +27,7 @@ def used(phone: Phone, ahead: float, logins: list[tuple[float, float]]) -> Phone
     wall = EPOCH
     for pause, delay in logins:
         wall += pause
-        phone = with_code(phone, int((wall - delay + ahead) // phone.period), wall)
+        phone = with_code(phone, int((wall - delay + ahead) // phone.period), at(wall))
         phone = replace(phone, shift=phone.wanted)
     return phone
 
@@ -62,7 +67,7 @@ def test_whatever_codes_say_a_shift_is_bounded_and_moves_slowly(period: int, beg
     for begin in begins:
         wall = EPOCH + 2000
         wall = int(wall // period) * period - begin
-        before, phone = phone, with_code(phone, int((EPOCH + 2000) // period), wall)
+        before, phone = phone, with_code(phone, int((EPOCH + 2000) // period), at(wall))
         assert phone.shift == before.shift
         assert abs(phone.wanted) <= SHIFT_MAX
         assert phone.wanted in (before.wanted, phone.wanted)
@@ -71,6 +76,22 @@ def test_whatever_codes_say_a_shift_is_bounded_and_moves_slowly(period: int, beg
         if disk:
             phone = replace(phone, shift=phone.wanted)
         assert phones.last_reach(phone) >= before.shift  # where the last accepted code was looked for
+
+
+@given(st.integers(-300, 300), st.integers(-300, 300), st.integers(-4000, 4000))
+def test_when_the_boxs_clock_is_set_a_shift_is_taken_back_and_never_made_larger(
+    shift: int, wanted: int, was_set: int
+) -> None:
+    known = Phone(30, (shift - 20, shift - 21, shift - 15), shift, wanted, at(EPOCH).course)
+    now = phones.at(known, at(EPOCH + 60, was_set))
+    assert now.ahead <= known.ahead
+    for before, after in ((shift, now.shift), (wanted, now.wanted)):
+        assert min(0, before) <= after <= max(0, before)
+    assert phones.at(replace(known, course=None), at(EPOCH + 60, was_set)).shift == shift
+    assert phones.at(now, at(EPOCH + 90, was_set)) == now
+    if abs(was_set) >= phones.FOLLOWED:
+        assert [begin + was_set for begin in now.seen] == list(known.seen)
+        assert now.shift == shift - was_set or now.shift in (0, shift)
 
 
 def test_little_is_left_alone_and_then_given_back() -> None:

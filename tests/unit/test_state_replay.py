@@ -189,6 +189,32 @@ def test_a_phone_that_is_off(world: World, name: str) -> None:
     assert world.gaps == 0
 
 
+@pytest.mark.parametrize("error", [-200.0, -45.0, 45.0, 200.0])
+@pytest.mark.parametrize("between", [[], [("kill",)], [("marker_gone",)], [("owner", False), ("marker_gone",)]])
+def test_a_box_whose_clock_is_set_right_knows_its_phones(world: World, error: float, between: list) -> None:
+    """All phones were off, since the box was: once it is mended, one code is enough."""
+    play(world, [("wait", 90), ("clock", error), ("wait", 300), ("in_a_row",), *[*DAYS[:1], ("in_a_row",)] * 8])
+    assert abs(world.shift + error) <= 12
+    play(world, [*between, ("wait", HOUR), ("clock", 0.0), ("wait", 30)])
+    assert world.play("owner")
+    assert abs(world.shift) <= 12
+
+
+def test_a_clock_that_is_set_and_set_back_opens_nothing_and_locks_nobody_out(world: World) -> None:
+    """What a code was accepted by stays in the record until the next one is, wherever the clock was meanwhile."""
+    play(world, [("containerised",), ("wait", 90), ("phone", 200.0), ("in_a_row",), ("wait", 60), ("owner", False)])
+    play(world, [("power_cut", 0.0, 1.0), ("clock", 200.0), ("login", -9), ("wait", 1), ("clock", 0.0)])
+    play(world, [("wait", 20)] * 12)
+    assert world.play("owner")
+    assert world.gaps == 0
+
+
+def test_a_clock_that_is_set_back_moves_no_window_ahead(world: World) -> None:
+    play(world, [("wait", 90), ("owner",), ("wait", 400), ("clock", -200.0), ("owner", False)])
+    play(world, [("power_cut", -200.0, 1.0), *[("wait", 20)] * 12])
+    assert world.gaps == 0
+
+
 def shift_forgotten(*args: object, ahead: int, **more: object) -> int:
     """A floor that takes every phone for one whose clock is right."""
     return floor_step(*args, **more)  # type: ignore[arg-type]
@@ -197,9 +223,9 @@ def shift_forgotten(*args: object, ahead: int, **more: object) -> int:
 UNWRITTEN = [("wait", 67.0), ("owner", False, 0.0)] * 8
 
 
-def at_once(phone: Phone, step: int, wall: float) -> Phone:
+def at_once(phone: Phone, step: int, now: Instant) -> Phone:
     """A shift that is in force before the disk knows of it."""
-    after = with_code(phone, step, wall)
+    after = with_code(phone, step, now)
     return replace(after, shift=after.wanted)
 
 

@@ -84,7 +84,7 @@ def test_when_many_are_off_the_box_is_blamed(journal) -> None:
         assert "behind the phones" in played.told[0]
     (event,) = journal("CLOCK_PHONES")
     assert "4 of 4 phones are" in event["message"] or "3 of 3 phones are" in event["message"]
-    summary = world.watch.summary(later(8 * HOUR).boot)
+    summary = world.watch.summary(later(8 * HOUR))
     assert (summary["known"], summary["off"]) == (4, 4)
     assert 20 <= summary["seconds"] <= 28
 
@@ -96,29 +96,41 @@ def test_few_of_many_are_not_the_box(journal) -> None:
     last = days(world, {UID: 24, UID + 1: 25, UID + 2: 23, **right}, since=9)
     assert "Your phone's clock" in last[0].told[0]
     assert not journal("CLOCK_PHONES")
-    assert world.watch.summary(later(17 * HOUR).boot) == {"known": 6, "off": 3, "seconds": None, "suspect": None}
+    assert world.watch.summary(later(17 * HOUR)) == {"known": 6, "off": 3, "seconds": None, "suspect": None}
 
 
 def test_who_has_not_logged_in_for_a_week_says_nothing_of_today() -> None:
     world = box()
     days(world, {UID: 24, UID + 1: 25, UID + 2: 23})
-    assert world.watch.summary(later(8 * HOUR).boot)["known"] == 3
-    assert world.watch.summary(later(8 * DAY).boot)["known"] == 0
+    assert world.watch.summary(later(8 * HOUR))["known"] == 3
+    assert world.watch.summary(later(8 * DAY))["known"] == 0
+
+
+def test_a_box_whose_clock_was_set_is_no_longer_blamed() -> None:
+    world = box()
+    days(world, {UID: 24, UID + 1: 25, UID + 2: 23})
+    mended = later(8 * HOUR)
+    assert world.watch.summary(replace(mended, wall=mended.wall + 24)) == {
+        "known": 3,
+        "off": 0,
+        "seconds": None,
+        "suspect": None,
+    }
 
 
 def test_a_daemon_that_starts_knows_what_the_state_knows() -> None:
     world = box()
     days(world, {UID: 24, UID + 1: 25, UID + 2: 23})
     again = Watch(world.states, later(9 * HOUR))
-    assert again.summary(later(9 * HOUR).boot) == world.watch.summary(later(9 * HOUR).boot)
-    assert Watch(world.states, later(9 * DAY)).summary(later(9 * DAY).boot)["known"] == 0
+    assert again.summary(later(9 * HOUR)) == world.watch.summary(later(9 * HOUR))
+    assert Watch(world.states, later(9 * DAY)).summary(later(9 * DAY))["known"] == 0
 
 
 def test_a_state_that_knows_a_phone_and_no_code_of_it_stops_no_daemon() -> None:
     world = box()
     days(world, {UID: 24})
     odd = replace(world.states[UID], used=MappingProxyType({}))
-    assert Watch({UID: odd}, NOON).summary(NOON.boot)["known"] == 0
+    assert Watch({UID: odd}, NOON).summary(NOON)["known"] == 0
 
 
 @pytest.mark.parametrize("ahead", [120.0, -120.0, 200.0])
@@ -131,7 +143,7 @@ def test_wrong_codes_of_several_users_that_are_off_by_the_same_make_the_clock_su
     assert "3 users or more" in event["message"]
     assert any("suspect" in line for line in third.attempt.trace)
     assert third.told == first.told == second.told  # nobody at a prompt learns it
-    assert abs(world.watch.summary(later(0.3 * HOUR).boot)["suspect"] - ahead) <= 25
+    assert abs(world.watch.summary(later(0.3 * HOUR))["suspect"] - ahead) <= 25
 
 
 @pytest.mark.parametrize(

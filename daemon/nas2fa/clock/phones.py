@@ -11,6 +11,8 @@ What has to hold, whatever is learned, true or false:
   it at once.
 - A shift is in force only when the disk knows of it (`in_force`). So no code was ever accepted further ahead than
   `Phone.ahead` of what the disk says, and after a power cut clock/floor.py covers them all.
+- When the box's own clock is set, a shift is taken back by as much (`at`), never made larger: a jump brings nobody's
+  window to where it has not been before.
 - The last accepted step lies within the window around `last_reach`, so that a shift that became smaller never looks
   like a clock that went back.
 """
@@ -24,7 +26,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import Final
 
-from nas2fa.store.records import Phone, UserState
+from nas2fa.store.records import Instant, Phone, UserState
 
 SHIFT_MAX: Final = 300  # seconds either way
 SEEN_MAX: Final = 8  # accepted codes that are remembered of a phone
@@ -59,19 +61,31 @@ def offset_of(phone: Phone) -> int | None:
     return _known(phone.seen, phone.period)
 
 
-def with_code(phone: Phone, step: int, wall: float) -> Phone:
-    """The phone after an accepted code: its shift shall follow what is known by now."""
-    seen = agreeing((*phone.seen, begin_of(step, phone.period, wall)), phone.period)
+def at(phone: Phone, now: Instant) -> Phone:
+    """The phone as it stands now, when the box's own clock was set since its last code: that moved it, too.
+
+    For looking, and for the record of a code that is accepted; until then the record stays, as clock/floor.py needs it.
+    """
+    moved = 0 if phone.course is None else now.course - phone.course
+    if abs(moved) < FOLLOWED:
+        return phone
+    seen = tuple([begin - moved for begin in phone.seen])
+    return Phone(phone.period, seen, _nearer(phone.shift, moved), _nearer(phone.wanted, moved), now.course)
+
+
+def with_code(phone: Phone, step: int, now: Instant) -> Phone:
+    """The phone, as it stands `at` this moment, after an accepted code: its shift shall follow what is known by now."""
+    seen = agreeing((*phone.seen, begin_of(step, phone.period, now.wall)), phone.period)
     offset = _known(seen, phone.period)
     wanted = phone.wanted if offset is None else _followed(phone.shift, offset, phone.period)
-    return Phone(phone.period, seen, phone.shift, wanted)
+    return Phone(phone.period, seen, phone.shift, wanted, now.course)
 
 
-def resynchronised(phone: Phone, seen: Sequence[int]) -> Phone | None:
-    """The phone after two codes in a row; None when it is further off than may be followed."""
+def resynchronised(phone: Phone, seen: Sequence[int], now: Instant) -> Phone | None:
+    """The same after two codes in a row; None when it is further off than may be followed."""
     latest = agreeing(seen, phone.period)
     wanted = middle(latest, phone.period)
-    return None if abs(wanted) > SHIFT_MAX else replace(phone, seen=latest, wanted=wanted)
+    return None if abs(wanted) > SHIFT_MAX else Phone(phone.period, latest, phone.shift, wanted, now.course)
 
 
 def last_reach(phone: Phone) -> int:
@@ -114,6 +128,10 @@ def _known(seen: tuple[int, ...], period: int) -> int | None:
     if len(seen) < KNOWN_CODES or min(seen) + period + DELAY - max(seen) > 2 * KNOWN_WITHIN:
         return None
     return middle(seen, period)
+
+
+def _nearer(shift: int, moved: int) -> int:
+    return max(min(0, shift), min(max(0, shift), shift - moved))
 
 
 def _followed(shift: int, offset: int, period: int) -> int:

@@ -138,33 +138,41 @@ def _one(
     noted: Noted | None,
 ) -> tuple[UserState, Outcome]:
     name = authenticator.secret.fingerprint()
-    last, phone = state.used.get(name, 0), state.phones.get(name)
-    if totp.step_at(authenticator, now, phones.last_reach(phone) if phone else 0) + totp.WINDOW < last:
+    last, known = state.used.get(name, 0), state.phones.get(name)
+    if totp.step_at(authenticator, now, phones.last_reach(known) if known else 0) + totp.WINDOW < last:
         # Codes of `last` were accepted, yet the clock stands before it: local proof that time went back.
         return state, Outcome(Reason.CLOCK)
-    match = totp.find(authenticator, typed, now, phone.shift if phone else 0)
+    phone = phones.at(known, now) if known else Phone(authenticator.period)
+    match = totp.find(authenticator, typed, now, phone.shift)
     if match is None:
         return state, Outcome(Reason.WRONG, guess=True)
     spent, least = burnt(name, match.step) in state.spent, max(last, floor(authenticator, state, now)) + 1
     if abs(match.offset) > totp.WINDOW:
-        return _beyond(authenticator, state, match, now, noted, least=match.step + 1 if spent else least)
+        return _beyond(authenticator, phone, state, match, now, noted, least=match.step + 1 if spent else least)
     if match.step <= last or spent:
         return state, Outcome(Reason.REUSED)
     if match.step < least:
         return state, Outcome(Reason.FRESH_START)
-    phone = phones.with_code(phone or Phone(authenticator.period), match.step, now.wall)
+    phone = phones.with_code(phone, match.step, now)
     after = with_used(_unburn(state, name, match.step), authenticator, match.step, phone, now.wall)
     return after, Outcome(Reason.OK, factor="totp", name=name, phone=phone, offset=phones.offset_of(phone))
 
 
 def _beyond(
-    authenticator: Authenticator, state: UserState, match: totp.Match, now: Instant, noted: Noted | None, *, least: int
+    authenticator: Authenticator,
+    phone: Phone,
+    state: UserState,
+    match: totp.Match,
+    now: Instant,
+    noted: Noted | None,
+    *,
+    least: int,
 ) -> tuple[UserState, Outcome]:
     """A right code from outside the window; from step `least` on nothing but that speaks against it."""
     name = authenticator.secret.fingerprint()
     fresh = match.step >= least
     in_a_row = fresh and noted is not None and noted.step >= least
-    followed = resync.completed(state, noted, authenticator, match, now) if in_a_row else None
+    followed = resync.completed(phone, noted, authenticator, match, now) if in_a_row else None
     if followed is not None:
         # On disk before anybody is let in: no bound of what counts as used after a power cut reaches so far.
         after = with_used(_unburn(state, name, match.step), authenticator, match.step, followed, now.wall)

@@ -37,13 +37,13 @@ def awaited(state: UserState, source: Source, boot: float, codes: int) -> Noted 
 def note(state: UserState, authenticator: Authenticator, match: Match, now: Instant) -> UserState:
     """The state in which this code is noted, if a phone that shows it may be followed."""
     begin = phones.begin_of(match.step, authenticator.period, now.wall)
-    if phones.resynchronised(Phone(authenticator.period), (begin,)) is None:
+    if phones.resynchronised(Phone(authenticator.period), (begin,), now) is None:
         return state
     return replace(state, noted=Noted(authenticator.secret.fingerprint(), match.step, begin, now.boot))
 
 
 def completed(
-    state: UserState, noted: Noted | None, authenticator: Authenticator, match: Match, now: Instant
+    phone: Phone, noted: Noted | None, authenticator: Authenticator, match: Match, now: Instant
 ) -> Phone | None:
     """The phone as it is to be followed, if this code is the one after the noted; else None."""
     name, period = authenticator.secret.fingerprint(), authenticator.period
@@ -52,4 +52,4 @@ def completed(
     begin = phones.begin_of(match.step, period, now.wall)
     if abs(begin - noted.begin) >= 2 * period:  # not as far off as the first
         return None
-    return phones.resynchronised(state.phones.get(name, Phone(period)), (noted.begin, begin))
+    return phones.resynchronised(phone, (noted.begin, begin), now)

@@ -10,7 +10,7 @@ from nas2fa.factors import recovery
 from nas2fa.login import lockout, trust
 from nas2fa.login.judgement import codes_per_try
 from nas2fa.shown import shown
-from nas2fa.store.records import Authenticator, Credential, Exemption, Instant, UserState
+from nas2fa.store.records import Authenticator, Credential, Exemption, Instant, Phone, UserState
 
 
 def status(credential: Credential, state: UserState, now: Instant) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def status(credential: Credential, state: UserState, now: Instant) -> dict[str, 
         "user": credential.user,
         "armed": credential.armed,
         "pending": credential.pending is not None,
-        "authenticators": [_authenticator(a, state) for a in credential.authenticators],
+        "authenticators": [_authenticator(a, state, now) for a in credential.authenticators],
         "recovery_left": recovery.left(credential.recovery, state.spent),
         "locked": _lock(credential, state, now),
         "last_ok": state.last_ok,
@@ -82,9 +82,9 @@ def exemption(found: Exemption, wall: float) -> dict[str, Any]:
     }
 
 
-def _authenticator(authenticator: Authenticator, state: UserState) -> dict[str, Any]:
+def _authenticator(authenticator: Authenticator, state: UserState, now: Instant) -> dict[str, Any]:
     name = authenticator.secret.fingerprint()
-    phone = state.phones.get(name)
+    phone = phones.at(state.phones.get(name, Phone(authenticator.period)), now)
     return {
         "label": authenticator.called,
         "algorithm": authenticator.algorithm,
@@ -92,8 +92,8 @@ def _authenticator(authenticator: Authenticator, state: UserState) -> dict[str, 
         "period": authenticator.period,
         "created": authenticator.created,
         "last_used": state.uses.get(name, 0),
-        "offset": None if phone is None else phones.offset_of(phone),
-        "shift": 0 if phone is None else phone.shift,
+        "offset": phones.offset_of(phone),
+        "shift": phone.shift,
     }
 
 

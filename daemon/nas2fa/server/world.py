@@ -150,7 +150,7 @@ class StoreWorld:
 
     def phones(self) -> dict[str, Any]:
         """What the phones of all users say of this box's clock; see Watch.summary."""
-        return self._watch.summary(now().boot)
+        return self._watch.summary(now())
 
     def save(self, credential: Credential) -> Credential:
         """Write a credential; waits for the disk, so it belongs into the writer's thread."""

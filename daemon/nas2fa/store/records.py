@@ -59,6 +59,11 @@ class Instant:
     wall: float
     boot: float
 
+    @property
+    def course(self) -> int:
+        """The wall clock minus the one that nobody sets: within a boot another number when the clock was set."""
+        return round(self.wall - self.boot)
+
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
@@ -180,6 +185,7 @@ class Phone:
     seen: tuple[int, ...] = ()  # of the latest accepted codes: where the code's step begins, minus the moment it came
     shift: int = 0  # by which its codes are looked for
     wanted: int = 0  # by which they will be, once that is on disk
+    course: int | None = None  # the box's two clocks then (Instant.course); None when that was in another boot
 
     @property
     def ahead(self) -> int:

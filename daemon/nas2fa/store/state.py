@@ -191,7 +191,7 @@ class State:
             if each.life.owner == self._life.owner:
                 self._users[uid] = each.state if goes_on else replace(each.state, trusts=(), grants=(), noted=None)
             else:
-                self._users[uid] = replace(statecodec.lasting(each.state), guesses=())
+                self._users[uid] = statecodec.of_another_boot(replace(statecodec.lasting(each.state), guesses=()))
             if each.life == self._life:
                 self._settled.add(uid)
 
@@ -224,10 +224,11 @@ class State:
 
     def _merged(self, state: UserState, marked: Marked) -> UserState:
         """With the marks of the disk; guesses that another boot wrote are moved onto this one's clock."""
-        theirs = marked.state.guesses
+        theirs, guesses = marked.state, marked.state.guesses
         if marked.owner != self._life.owner:
-            theirs = statecodec.rebase(theirs, marked.at, self.began)
-        return replace(statecodec.merge(state, marked.state), guesses=_union(state.guesses, theirs))
+            theirs = statecodec.of_another_boot(theirs)
+            guesses = statecodec.rebase(guesses, marked.at, self.began)
+        return replace(statecodec.merge(state, theirs), guesses=_union(state.guesses, guesses))
 
 
 def _union(ours: tuple[Guess, ...], theirs: tuple[Guess, ...]) -> tuple[Guess, ...]:

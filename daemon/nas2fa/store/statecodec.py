@@ -44,7 +44,7 @@ def encode(state: UserState) -> dict[str, object]:
         "grants": [[g.address, g.began, g.until, g.seen, g.factors] for g in state.grants],
         "knocks": [[k.address, k.first, k.last, k.count] for k in state.knocks],
         "places": list(state.places),
-        "phones": {name: [p.period, list(p.seen), p.shift, p.wanted] for name, p in state.phones.items()},
+        "phones": {name: [p.period, list(p.seen), p.shift, p.wanted, p.course] for name, p in state.phones.items()},
         "noted": None
         if state.noted is None
         else [state.noted.name, state.noted.step, state.noted.begin, state.noted.at],
@@ -92,6 +92,12 @@ def merge(kept: UserState, other: UserState) -> UserState:
     )
 
 
+def of_another_boot(state: UserState) -> UserState:
+    """The state without the courses of its phones, which say nothing in this boot."""
+    phones = {name: replace(phone, course=None) for name, phone in state.phones.items()}
+    return replace(state, phones=MappingProxyType(phones))
+
+
 def rebase(guesses: tuple[Guess, ...], written_at: float, anchor: float) -> tuple[Guess, ...]:
     """Guesses of another boot in this one's CLOCK_BOOTTIME: as old at `anchor` as they were when they were written.
 
@@ -137,10 +143,11 @@ def _knock(found: object) -> Knock:
 
 
 def _phone(found: object) -> Phone:
-    period, seen, shift, wanted = _row(found, 4)
+    period, seen, shift, wanted, course = _row(found, 5)
     if type(period) is not int or period <= 0:
         raise MalformedError("not a period")
-    return Phone(period, tuple([_whole(each) for each in _list(seen)]), _whole(shift), _whole(wanted))
+    begins = tuple([_whole(each) for each in _list(seen)])
+    return Phone(period, begins, _whole(shift), _whole(wanted), None if course is None else _whole(course))
 
 
 def _noted(found: object) -> Noted:
