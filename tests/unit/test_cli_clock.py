@@ -133,6 +133,7 @@ def test_what_was_not_asked_is_said(nas2fa) -> None:
     out = shown(nas2fa, bare)[1]
     assert "not asked yet" in out
     assert "Automatic time" not in out
+    assert "nas2fa-courier, which asks them, does not answer" in shown(nas2fa, {**bare, "measured_ago": 0})[1]
     with ScriptedDaemon(nas2fa.socket, [request("clock", measure=False), done(**bare)]):
         assert nas2fa("clock", "--no-measure").code == 0
 
@@ -140,6 +141,9 @@ def test_what_was_not_asked_is_said(nas2fa) -> None:
 def test_phones_are_told_to_root(nas2fa) -> None:
     phones = {"known": 5, "off": 4, "seconds": 22, "suspect": None}
     assert "5 known, 4 of them off; the box is about 22 s behind them" in shown(nas2fa, {**RIGHT, "phones": phones})[1]
+    phones = {"known": 0, "off": 0, "seconds": None, "suspect": -240}
+    out = shown(nas2fa, {**RIGHT, "phones": phones})[1]
+    assert "0 known, 0 of them off; refused codes of several users are right for a time 240 s behind" in out
 
 
 def test_names_from_outside_do_not_reach_the_terminal(nas2fa) -> None:

@@ -185,6 +185,24 @@ def test_a_clock_that_went_back_is_told_at_the_start(
     assert courier.asked == []  # the network of a box that comes up has a minute
 
 
+def test_the_servers_are_asked_again_and_again_by_themselves(
+    world: StoreWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) > 3:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(clock.asyncio, "sleep", sleep)
+    courier = Courier()
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(Clock(world, courier).watch())
+    assert slept == [clock.FIRST, clock.EVERY, clock.EVERY, clock.EVERY]
+    assert len(courier.asked) == 3
+
+
 def test_the_newest_record_is_what_was_written_last(paths: Paths) -> None:
     built = os.stat(clock.__file__).st_mtime
     assert newest(paths) >= built - 86_400

@@ -87,9 +87,11 @@ def _print(found: Mapping[str, Any], in_container: bool) -> None:
         _pair("Time servers:", f'not asked (clock = "{found["whose"]}" in nas2fa.toml)')
     elif found["measured_ago"] is None:
         _pair("Time servers:", "not asked yet")
+    elif found["services"] is None:
+        _pair("Time servers:", "nas2fa-courier, which asks them, does not answer")
     else:
         _print_servers(found)
-    if (phones := found.get("phones")) and phones["known"]:
+    if phones := found.get("phones"):
         _pair("Phones:", f"{phones['known']} known, {phones['off']} of them off{_of_box(phones)}")
     terminal.say()
     for line in (found["head"], *found["lines"]):
@@ -122,10 +124,15 @@ def _indented(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _of_box(phones: Mapping[str, Any]) -> str:
-    if phones["seconds"] is None:
-        return ""
-    side = "behind" if phones["seconds"] > 0 else "ahead of"
-    return f"; the box is about {abs(phones['seconds'])} s {side} them"
+    if phones["suspect"] is not None:
+        return f"; refused codes of several users are right for a time {_apart(phones['suspect'], 'ahead', 'behind')}"
+    if phones["seconds"] is not None:
+        return f"; the box is about {_apart(phones['seconds'], 'behind', 'ahead of')} them"
+    return ""
+
+
+def _apart(seconds: int, positive: str, negative: str) -> str:
+    return f"{abs(seconds)} s {positive if seconds > 0 else negative}"
 
 
 def print_remedy(found: Mapping[str, Any], in_container: bool) -> None:
