@@ -212,7 +212,7 @@ def test_a_suspended_box(tmp_path: Path, pam_programs: None) -> None:
 
 def rescued(box: FakedBox, sets: float | None) -> tuple[dict, dict, list[str]]:
     """What was found and how it ended, with the two codes; the clock is set to `sets` off before the last answer."""
-    texts = [box.phone(), box.phone(1)]
+    answers = {"code": box.phone(), "next": box.phone(1)}
     with box.daemon.control() as link:
         link.settimeout(6 * PATIENCE)
         link.send(codec.encode({"v": 1, "verb": "rescue-clock", "args": {"uid": UID, "user": USER}}))
@@ -224,9 +224,9 @@ def rescued(box: FakedBox, sets: float | None) -> tuple[dict, dict, list[str]]:
             if message.get("name") == "set" and sets is not None:
                 box.clock(sets)
             if "ask" in message:
-                link.send(codec.encode({"answer": {"code": texts[0], "next": texts[1]}.get(message["name"], "")}))
+                link.send(codec.encode({"answer": answers.get(message["name"], "set")}))
             elif "show" not in message:
-                return found, message, texts
+                return found, message, list(answers.values())
 
 
 @pytest.mark.parametrize("off", [-200 * DAY, 2 * HOUR])

@@ -28,8 +28,8 @@ NAME = PHONE.secret.fingerprint()
 class Rescue:
     """Plays the use case. The phone goes right; the box's clock shows `box` at the first code, `sets` at the end."""
 
-    def __init__(self, world, box, *typed, pause=28.0, phone=MADE, true=TRUE, sets=None, typing=0.0):
-        """`typed`: texts in place of the phone's two codes. `pause`: seconds between the two."""
+    def __init__(self, world, box, *typed, pause=28.0, phone=MADE, true=TRUE, sets=None, said="set", typing=0.0):
+        """`typed`: texts in place of the phone's two codes. `pause`: seconds between the two. `said`: at the end."""
         start = Instant(float(box), 5000.0)
         self.told, self.searched, self.found, self.changes, self.pieces = [], [], None, [], 0
         script = list(typed)
@@ -42,7 +42,7 @@ class Rescue:
                 match step:
                     case Ask(_, _, "set"):
                         wall = start.wall + passed if sets is None else sets
-                        reply = Answer(Instant(wall, start.boot + passed), text="")
+                        reply = Answer(Instant(wall, start.boot + passed), text=said)
                     case Ask(_, echo, name):
                         assert not echo
                         passed += pause if name == "next" else typing
@@ -162,6 +162,11 @@ def test_once_the_clock_is_set_both_codes_are_used_and_the_next_one_is_good() ->
     assert login(world, TRUE + 28, step) == login(world, TRUE + 28, step + 1) == Reason.REUSED
     assert login(world, TRUE + 58 - 3600, step + 2 - 120) is Reason.CLOCK  # should it go back once more
     assert login(world, TRUE + 58, step + 2) is Reason.OK
+
+
+def test_a_time_service_that_sets_it_meanwhile_is_not_taken_for_the_one_who_asked() -> None:
+    played = Rescue(enrolled(MADE), 1000, sets=TRUE + 28, said="")
+    assert (played.result, played.changes) == ({"set": False}, [])
 
 
 def test_where_the_phone_was_wrong_and_the_clock_is_left_its_codes_stay_used_and_others_are_good() -> None:

@@ -62,8 +62,7 @@ class ClockRelay:
         """As plain, but for the last one: whether the clock is to be set is asked, and done, here."""
         if question.name != "set":
             return self.plain.ask(question)
-        self._decide()
-        return ""
+        return "set" if self._decide() else ""
 
     def tell(self, line: Tell) -> None:
         """As plain."""
@@ -90,7 +89,8 @@ class ClockRelay:
             sys.stdout.write(f"\r  {where.ljust(10)}")
             sys.stdout.flush()
 
-    def _decide(self) -> None:
+    def _decide(self) -> bool:
+        """Whether the clock was set."""
         off = self.found["box"] - self.found["found"]
         self.right = abs(off) <= FINE
         terminal.say(
@@ -99,16 +99,17 @@ class ClockRelay:
         terminal.say(f"The box takes it for     {_moment(self.found['box'])}.")
         if self.right:
             terminal.say("The clock of this box is right, as far as two codes can tell. Nothing was changed.")
-            return
+            return False
         terminal.say(f"The box is {'ahead' if off > 0 else 'behind'} by {_length(abs(off))}.")
         if self.box.root:
             terminal.warn("This is a private instance: the clock of the box is left alone.")
-        elif terminal.confirmed("Set the clock of this box to the time of the codes?"):
-            self._set()
-        else:
+            return False
+        if not terminal.confirmed("Set the clock of this box to the time of the codes?"):
             terminal.warn("The clock was not set.")
+            return False
+        return self._set()
 
-    def _set(self) -> None:
+    def _set(self) -> bool:
         found = self.found
         try:
             passed = time.clock_gettime(time.CLOCK_BOOTTIME) - found["boot"]
@@ -116,7 +117,7 @@ class ClockRelay:
         except OSError as error:
             terminal.warn(f"The clock cannot be set from here ({error.strerror}). A container has that of its host:")
             terminal.warn("set it there. Elsewhere: date --set, as root.")
-            return
+            return False
         terminal.say(f"The clock is set: {_moment(time.time())}.")
         if self.box.system.run(["hwclock", "--systohc"]).status:
             terminal.say("The hardware clock could not be set: after the next start the time may be wrong again.")
@@ -124,6 +125,7 @@ class ClockRelay:
             terminal.say("Codes of a later time were accepted from this user, so their app is refused until")
             terminal.say(f"{_moment(found['refused_until'])}. Their recovery codes work: nas2fa setup --replace")
         terminal.say("Log in with a code that the app shows from now on. To keep the time right: nas2fa clock")
+        return True
 
 
 def _moment(seconds: float) -> str:
