@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from nas2fa.activated import own_listener
 from nas2fa.clock.words import Fault, Network, Reading, TimeService
+from nas2fa.control import codec
 from nas2fa.courier.main import serve_all
 from nas2fa.courier.session import Measure
 from nas2fa.server import courier
@@ -129,7 +130,7 @@ def test_clients_that_leave_or_stay_silent_keep_nobody(path: Path) -> None:
 )
 def test_what_is_not_in_the_table_is_refused(path: Path, verb: str, args: dict[str, Any]) -> None:
     with Serving(path, lambda _: FOUND), pytest.raises(RefusedError, match=r"no such verb|servers|ntp"):
-        asyncio.run(asked(str(path), verb, args, 10))
+        asyncio.run(asked(str(path), verb, args, 10, 9))
 
 
 def test_the_program_wants_a_socket() -> None:
@@ -169,12 +170,49 @@ def test_all_pages(path: Path) -> None:
         [say({"rows": [{**ROW, "stratum": 256}]}), done(total=1, source="")],
         [say({"rows": [{**ROW, "server": "a" * 254}]}), done(total=1, source="")],
         [say({"rows": [{**SERVICE, "running": 1}]}), done(total=1, source="")],
+        [say({"rows": []}), done(total=0, source="")],
+        [say({"rows": [ROW] * 50}), say({"rows": [ROW] * 50}), done(total=100, source="")],
+        [say({"rows": [{**ROW, "server": "a\x1b[2J"}]}), done(total=1, source="")],
+        [say({"rows": [{**ROW, "server": "a is right."}]}), done(total=1, source="")],
+        [say({"rows": [{**ROW, "address": "192.0.2.1\n"}]}), done(total=1, source="")],
+        [say({"rows": [ROW]}), done(total=1, source="a\u202eb")],
+        [say({"rows": [{**SERVICE, "name": "ntp;reboot"}]}), done(total=1, source="")],
     ],
 )
 def test_what_is_no_answer_is_none(path: Path, script: list[Any], caplog: pytest.LogCaptureFixture) -> None:
     with ScriptedDaemon(path, [request("ntp"), *script]):
         assert times(path) is None
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+def test_logins_have_their_turn_between_any_two_packets_of_a_flood(path: Path) -> None:
+    packets, turns = 30, 0
+
+    async def flood() -> None:
+        nonlocal turns
+        loop = asyncio.get_running_loop()
+        with own_listener(str(path), 1) as listener:
+            listener.setblocking(False)
+            connection, _ = await loop.sock_accept(listener)
+            with connection:
+                await loop.sock_recv(connection, 1000)
+                for _ in range(packets):  # all of them are there before the first is looked at
+                    connection.send(codec.encode({"rows": [ROW]}))
+                connection.send(codec.encode({"done": {"total": packets, "source": ""}}))
+                while True:
+                    turns += 1
+                    await asyncio.sleep(0)
+
+    async def both() -> Network | None:
+        flooding = asyncio.create_task(flood())
+        await asyncio.sleep(0)
+        found = await courier.times(str(path), ())
+        flooding.cancel()
+        return found
+
+    found = asyncio.run(both())
+    assert found is not None
+    assert len(found.readings) == packets <= turns
 
 
 def test_nobody_listens(path: Path) -> None:

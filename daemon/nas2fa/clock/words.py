@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+SERVICES: Final = ("systemd-timesyncd", "chrony", "ntpsec", "ntp", "openntpd")  # those that are known
 
 
 class Fault(StrEnum):
@@ -33,7 +36,7 @@ class Reading:
 class TimeService:
     """A service of this box that keeps the clock right."""
 
-    name: str  # systemd-timesyncd | chrony | ntpsec | ntp | openntpd
+    name: str  # one of SERVICES
     enabled: bool  # starts with the box
     running: bool
 

@@ -21,9 +21,9 @@ class RefusedError(Exception):
 
 
 async def asked(
-    path: str, verb: str, args: Mapping[str, Any], seconds: float
+    path: str, verb: str, args: Mapping[str, Any], seconds: float, most: int
 ) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
-    """The rows and the end of one request, which takes at most so many seconds. Raises RefusedError, ProtocolError."""
+    """The rows, `most` at most, and the end of one request, in so many seconds. Raises RefusedError, ProtocolError."""
     try:
         async with asyncio.timeout(seconds):
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK) as connection:
@@ -31,7 +31,7 @@ async def asked(
                 if peer_of(connection).uid not in (0, os.geteuid()):
                     raise RefusedError(f"{path} is held by another than root")
                 await send(connection, codec.encode(request_to_json(Request(verb, args))), seconds)
-                return await _answer(connection, path, seconds)
+                return await _answer(connection, path, seconds, most)
     except TimeoutError:
         raise RefusedError(f"{path}: no answer for {seconds:.0f} s") from None
     except OSError as error:
@@ -39,13 +39,17 @@ async def asked(
 
 
 async def _answer(
-    connection: socket.socket, path: str, seconds: float
+    connection: socket.socket, path: str, seconds: float, most: int
 ) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
+    """A helper that floods gets neither memory nor the loop: logins have their turn between any two packets."""
     rows: list[dict[str, Any]] = []
     while packet := await receive(connection, codec.PACKET_MAX, seconds):
         match from_json(codec.decode(packet)):
             case Rows(page):
+                if not 0 < len(page) <= most - len(rows):
+                    raise RefusedError(f"{path}: more than {most} rows, or a page of none")
                 rows += map(dict, page)
+                await asyncio.sleep(0)  # what is there already is received without a wait
             case Done(value):
                 return rows, value
             case Failed(_, text):

@@ -8,7 +8,7 @@ from typing import Final
 
 from nas2fa.clock.words import Network
 from nas2fa.control import codec
-from nas2fa.control.courier import NTP, from_rows
+from nas2fa.control.courier import NTP, ROWS_MAX, from_rows
 from nas2fa.errors import ProtocolError
 from nas2fa.server.asking import RefusedError, asked
 
@@ -24,7 +24,7 @@ async def times(path: str, servers: Sequence[str]) -> Network | None:
     None when that cannot be told. Servers that do not answer are no reason: each has a row that says so.
     """
     try:
-        rows, done = await asked(path, NTP.name, {"servers": " ".join(servers)}, ANSWER_SECONDS)
+        rows, done = await asked(path, NTP.name, {"servers": " ".join(servers)}, ANSWER_SECONDS, ROWS_MAX)
         codec.integer(done, "total", len(rows), len(rows))
         return from_rows(rows, done)
     except (RefusedError, ProtocolError) as error:

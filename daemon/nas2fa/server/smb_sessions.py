@@ -14,12 +14,13 @@ logger = logging.getLogger(__name__)
 
 # For all of a request: nas2fa-smb answers within 8 s, and a slow box takes some to start it.
 ANSWER_SECONDS: Final = 12.0
+ROWS_MAX: Final = 20_000  # sessions that it tells of
 
 
 async def sessions(path: str) -> list[Session] | None:
     """Every SMB session of this box, one row for each address it comes from. None when that cannot be told."""
     try:
-        rows, done = await asked(path, SESSIONS.name, {}, ANSWER_SECONDS)
+        rows, done = await asked(path, SESSIONS.name, {}, ANSWER_SECONDS, ROWS_MAX)
         codec.integer(done, "total", len(rows), len(rows))
         return [from_row(row) for row in rows]
     except (RefusedError, ProtocolError) as error:
@@ -30,7 +31,7 @@ async def sessions(path: str) -> list[Session] | None:
 async def end(path: str, uid: int, address: str = "") -> int | None:
     """End the sessions of this uid, all or those from one address: how many. None when some may be left."""
     try:
-        _, done = await asked(path, END.name, {"uid": uid, "address": address}, ANSWER_SECONDS)
+        _, done = await asked(path, END.name, {"uid": uid, "address": address}, ANSWER_SECONDS, 0)
         ended, left = codec.integer(done, "ended"), codec.integer(done, "left")
     except (RefusedError, ProtocolError) as error:
         logger.warning("the SMB sessions of uid %d may go on: %s", uid, error)
