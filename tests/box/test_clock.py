@@ -11,8 +11,10 @@ import pytest
 from debianbox import lan, logins
 from debianbox.logins import PASSWORD, PASSWORD_PROMPT, plain_layers
 from debianbox.machine import Box
+from debianbox.roots import TIME_SERVICES
 from debianbox.switching import PLAINLY, state, system
 from debianbox.timeservers import ADDRESSES, black_hole, serving
+from debianbox.timeservices import time_layers
 
 YEAR = 365 * 86_400
 OVERRIDDEN = "NAS2FA_EVENT=CLOCK_OVERRIDDEN"
@@ -187,3 +189,17 @@ def test_a_clock_that_went_back_is_seen_at_the_start(timed: Box) -> None:
     with times(timed, 0, 0):  # who knows better
         assert clock(timed)[0] == 0
     timed.run("touch /var/lib/nas2fa/users/*")
+
+
+@pytest.mark.parametrize("service", TIME_SERVICES)
+def test_the_commands_that_are_told_turn_automatic_time_on(suite: str, service: str) -> None:
+    """Switched on they are seen to be; that they run is not, as nothing may set the clock in these boxes."""
+    with Box(time_layers(suite, service)) as box:
+        box.run(f"ln -s /bin/false /usr/sbin/systemd-detect-virt; systemctl disable {service}")
+        _, found = clock(box)
+        assert found["services"] == [{"name": service, "enabled": False, "running": False}]
+        assert f"off ({service} does not run)" in box.run("nas2fa clock", check=False).stdout
+        for command in found["remedy"]:
+            box.run(command, check=False)
+        assert clock(box)[1]["services"][0]["enabled"] is True
+        assert box.run(f"systemctl is-enabled {service}").stdout.strip() == "enabled"

@@ -189,6 +189,13 @@ def test_the_wizard_warns_of_servers_that_nobody_confirms(nas2fa) -> None:
         assert ("Only ntp1 answered." in out) is warned
 
 
+def test_the_wizard_tells_root_who_goes_on_that_the_clock_went_back(nas2fa) -> None:
+    back = {**OFF, "seconds": None, "state": "behind", "head": "The clock is behind."}
+    opening = [request("status"), done(armed=False), request("setup"), say({"show": "clock", "value": back})]
+    with ScriptedDaemon(nas2fa.socket, [*opening, ask("start"), hear({"cancel": True}), refuse("ABORTED", "x")]):
+        assert "The clock is behind." in nas2fa("setup", "--user", "root", "--despite-clock", "x").out
+
+
 @dataclass(frozen=True, slots=True)
 class Fake(System):
     """A box that is a container or none, and has a time service that runs."""

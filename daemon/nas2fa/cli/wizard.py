@@ -100,7 +100,7 @@ def _print_clock(thing: Show) -> None:
     """Date, time and zone of the box, who keeps them right, and what is thought of its clock."""
     terminal.say()
     clock.print_date(thing.value, contained(System()))
-    said = thing.value.get("seconds") is not None
+    said = thing.value.get("seconds") is not None or thing.value.get("state") == "behind"
     terminal.say(shown(codec.text(thing.value, "head"), terminal.TEXT_MAX) if said else clock.synchronised(thing.value))
     for line in thing.value.get("lines", ()) if thing.value.get("doubt") is True else ():
         terminal.say(shown(str(line), terminal.TEXT_MAX))

@@ -22,7 +22,8 @@ def clock(desk: Desk, peer: Peer, args: Args) -> Act:
     told: Told = yield ReadClock(args["measure"])
     if told.refusal and args["despite"]:
         _override(told, peer, args["despite"])
-    return {**whole(told), **({"phones": desk.world.phones()} if peer.is_root else {})}
+    # When somebody logged in last, and whose phone is off, is not everybody's business.
+    return {**whole(told), **({"newest": told.newest, "phones": desk.world.phones()} if peer.is_root else {})}
 
 
 def checked(peer: Peer, despite: str) -> Generator[Any, Any, dict[str, Any]]:
@@ -48,7 +49,6 @@ def whole(told: Told) -> dict[str, Any]:
         "estimated_error": None if told.kernel.est_error_us is None else told.kernel.est_error_us / 1e6,
         "state": str(verdict.state),
         "seconds": verdict.seconds,
-        "newest": told.newest,
         "whose": told.whose,
         "limit": told.limit,
         "source": network.source,
