@@ -122,6 +122,42 @@ def test_power_cut_in_the_middle_of_the_way_back(plain_box: Box, before: list[st
         assert changed(before, everything(plain_box)) == [], f"cut at move {step}"
 
 
+# As `nas2fa system confirm` leaves it, without the login that it asks for.
+_CONFIRM = f"""
+mv --no-target-directory {PENDING} /var/lib/nas2fa-switch/enforced; systemctl stop nas2fa-trial.timer
+cd /etc/systemd/system; rm /run/nas2fa/trial nas2fa-switch-back.service sysinit.target.wants/nas2fa-switch-back.service
+"""
+
+
+@pytest.mark.parametrize("deed", [":", '/root/mv "$@"'], ids=["before", "after"])
+def test_power_cut_in_the_middle_of_disable(plain_box: Box, before: list[str], deed: str) -> None:
+    """Half of it would be the worst: sshd that cannot ask, and a stack that wants an answer."""
+    plain_box.run("cp /usr/bin/mv /root/mv")
+    for step in (1, 3):
+        on_trial(plain_box)
+        plain_box.run(_CONFIRM)
+        assert state(plain_box) == "on"
+        plain_box.write("/root/deadly", _DEADLY_MV.format(at=step, deed=deed), mode=0o755)
+        plain_box.run("rm -f /run/moved; mount --bind /root/deadly /usr/bin/mv")
+        assert plain_box.run("nas2fa-off", check=False).returncode != 0
+        assert changed(before, everything(plain_box)) != []
+        plain_box.power_cut()
+        assert changed(before, everything(plain_box)) == [], f"cut at move {step}"
+        assert plain_box.run("ls /var/lib/nas2fa-switch").stdout.split() == ["lock"]
+
+
+def test_a_disable_that_another_switch_has_followed_is_not_resumed(plain_box: Box) -> None:
+    """One that could not put everything back is over then."""
+    on_trial(plain_box)
+    plain_box.run(_CONFIRM)
+    plain_box.run("ln -s $(readlink /var/lib/nas2fa-switch/enforced) /var/lib/nas2fa-switch/disabling")
+    on_trial(plain_box, "--decoy")
+    plain_box.run(f"mv --no-target-directory {PENDING} /var/lib/nas2fa-switch/enforced")  # the unit is still there
+    plain_box.reboot()
+    assert state(plain_box) == "on"
+    assert plain_box.run("ls -d /var/lib/nas2fa-switch/disabling", check=False).returncode != 0
+
+
 def test_without_daemon(plain_box: Box, before: list[str]) -> None:
     on_trial(plain_box)
     plain_box.run("systemctl kill --signal=KILL nas2fad; systemctl stop 'nas2fa*.socket' nas2fad")

@@ -7,30 +7,14 @@ import time
 from pathlib import Path
 
 from nas2fa.activation import writing
-from nas2fa.activation.places import BOOT_LINK, BOOT_UNIT, PENDING, SCRIPT, TIMER, TRIAL
+from nas2fa.activation.places import BOOT_LINK, BOOT_UNIT, BOOT_UNIT_TEXT, DISABLING, TIMER, TRIAL
 from nas2fa.activation.state import Facts, State
 from nas2fa.activation.system import Ran, System
-
-_BOOT = f"""\
-# A switch to 2-step verification waits to be confirmed; this undoes it when the box starts before that.
-[Unit]
-Description=Undo the switch to 2-step verification that nobody confirmed (nas2fa)
-Documentation=man:nas2fa-system(8)
-DefaultDependencies=no
-RequiresMountsFor=/etc /usr {PENDING}
-After=local-fs.target
-Before=sysinit.target shutdown.target
-Conflicts=shutdown.target
-[Service]
-Type=oneshot
-TimeoutStartSec=120
-ExecStart=/bin/sh -c 'for s in {PENDING}/switch-back {SCRIPT}; do test ! -e $$s || exec /bin/sh $$s boot; done'
-"""
 
 
 def arm_boot(system: System) -> None:
     """The way back of the next boot: without a switch that is pending it only removes itself."""
-    writing.replace(system.path(BOOT_UNIT), _BOOT.encode())
+    writing.replace(system.path(BOOT_UNIT), BOOT_UNIT_TEXT.encode())
     link = system.path(BOOT_LINK)
     link.parent.mkdir(exist_ok=True)
     link.unlink(missing_ok=True)
@@ -55,7 +39,7 @@ def arm_timer(system: System, kept: State, told: Facts) -> Ran:
 def disarm(system: System) -> None:
     """After a confirmation: no timer, no unit of the next boot, no word at logins."""
     system.run(["systemctl", "stop", f"{TIMER}.timer"])
-    for name in (TRIAL, BOOT_LINK, BOOT_UNIT):
+    for name in (TRIAL, DISABLING, BOOT_LINK, BOOT_UNIT):
         system.path(name).unlink(missing_ok=True)
     _remove_empty(system.path(BOOT_LINK).parent)
     system.run(["systemctl", "daemon-reload"])

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from nas2fa.activation import writing
-from nas2fa.activation.places import BALLAST, BALLAST_BYTES, ENFORCED, LOCK, PENDING, SCRIPT, TOP
+from nas2fa.activation.places import BALLAST, BALLAST_BYTES, BOOT_UNIT_TEXT, ENFORCED, LOCK, PENDING, SCRIPT, TOP
 from nas2fa.activation.plan import Change
 from nas2fa.activation.system import System
 
@@ -158,6 +158,7 @@ def _fill(system: System, folder: Path, changes: Sequence[Change], profiles: Seq
     writing.write(folder / "profiles.was", (before.folder / "profiles").read_bytes() if before else b"")
     writing.write(folder / "profiles.first", b"")
     writing.write(folder / "facts.json", json.dumps(asdict(facts)).encode())
+    writing.write(folder / "boot.service", BOOT_UNIT_TEXT.encode(), 0o644)
     writing.write(folder / "switch-back", system.path(SCRIPT).read_bytes(), 0o700)
 
 
