@@ -214,3 +214,29 @@ def test_the_newest_record_is_what_was_written_last(paths: Paths) -> None:
 
 def test_a_store_that_is_away_proves_nothing(tmp_path) -> None:
     assert newest(Paths.under(str(tmp_path / "nowhere"))) < time.time() + 60
+
+
+def test_what_breaks_in_it_ends_neither_the_watch_nor_the_daemon(
+    world: StoreWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(clock, "FIRST", 0.0)
+    monkeypatch.setattr(clock, "EVERY", 0.0)
+    times = 0
+
+    async def whole() -> None:
+        again = asyncio.Event()
+
+        async def broken(path: str, servers: Sequence[str]) -> Network | None:
+            nonlocal times
+            times += 1
+            if times == 3:
+                again.set()
+            raise ZeroDivisionError
+
+        watching = asyncio.create_task(Clock(world, broken).watch())
+        await asyncio.wait([watching, asyncio.create_task(again.wait())], return_when=asyncio.FIRST_COMPLETED)
+        assert not watching.done()
+        watching.cancel()
+
+    asyncio.run(whole())
+    assert "the look at the clock met a defect: ZeroDivisionError" in caplog.text

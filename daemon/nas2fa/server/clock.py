@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,8 +15,11 @@ from nas2fa.clock.now import now
 from nas2fa.clock.verdict import State, Verdict, judge
 from nas2fa.clock.words import Network
 from nas2fa.server import courier
+from nas2fa.server.accepting import defect
 from nas2fa.server.world import StoreWorld
 from nas2fa.store.records import Instant
+
+logger = logging.getLogger(__name__)
 
 FIRST: Final = 60.0  # seconds after the start: time for the network and the time service to come up
 EVERY: Final = 6 * 3600.0  # seconds between two looks
@@ -81,11 +85,11 @@ class Clock:
             self._note(told)
 
     async def watch(self) -> None:
-        """For ever."""
-        await self.start()
+        """For ever. It warns and decides no login, so what breaks in it does not end nas2fad."""
+        await _unbroken(self.start())
         await asyncio.sleep(FIRST)
         while True:
-            await self.look(measure=True, anew=True)
+            await _unbroken(self.look(measure=True, anew=True))
             await asyncio.sleep(EVERY)
 
     def _will_do(self, told: Told, measure: bool) -> bool:
@@ -127,6 +131,13 @@ class Clock:
         if state is not before:
             event = audit.Event.CLOCK_TRUSTED if state is State.TRUSTED else audit.Event.CLOCK_DOUBTED
             audit.emit(event, reason=told.head)
+
+
+async def _unbroken(looking: Awaitable[object]) -> None:
+    try:
+        await looking
+    except Exception as error:  # noqa: BLE001
+        logger.error("the look at the clock met a defect: %s", defect(error))
 
 
 def _within(then: Instant | None, moment: Instant, seconds: float) -> bool:
