@@ -15,6 +15,7 @@ import pytest
 from nas2fa.store.records import Secret
 from pam_client import PRODUCTION, Outcome, Pam, PamStack
 from running import KEY, Running, code, until, wrong
+from test_daemon_clock import HOUR, UID, USER, FakedBox, faked
 
 pytestmark = pytest.mark.usefixtures("pam_programs")
 
@@ -116,3 +117,34 @@ def test_two_codes_in_a_row_let_in(daemon: Running, log_in: LogIn) -> None:
 def test_two_codes_that_are_not_in_a_row_do_not(daemon: Running, log_in: LogIn) -> None:
     assert [log_in(code(offset=n)).code for n in (-6, -3)] == [Pam.AUTH_ERR] * 2
     assert log_in(code()).code is Pam.SUCCESS
+
+
+def test_a_phone_that_drifts_is_followed_over_kills(tmp_path: Path) -> None:
+    """Logins at all times of a step, each let in by its one code; in the middle of each stage nas2fad is killed."""
+    for box in faked(tmp_path):
+        for ahead in (0, 20, 40):
+            told = [logged_in(box, ahead) for _ in range(5)]
+            box.daemon.stop(signal.SIGKILL)
+            box.daemon.start()
+            while not followed(box, ahead):
+                assert len(told) < 30
+                told.append(logged_in(box, ahead))
+            assert ahead > 0 or not any(told)
+        assert "ahead of this box" in told[-1][0]
+        assert {r["uid"] for r in box.daemon.records() if r["event"] == "PHONE_OFF"} == {str(UID)}
+
+
+def logged_in(box: FakedBox, ahead: int) -> list[str]:
+    """An hour later a phone that is so many seconds ahead is read, and 5 s after that its code comes; what is told."""
+    box.go_on(HOUR + 11)
+    typed = pyotp.TOTP(box.key).at(int(time.time() + box.passed) + ahead - 5)
+    stack = PamStack(box.daemon.root / "run", PRODUCTION).write("auth required OURS SOCKET")
+    outcome = stack.run(USER, "rhost=192.0.2.7", f"answer={typed}", "auth")
+    assert outcome.code is Pam.SUCCESS, box.daemon.records()[-1]
+    return outcome.all("error")
+
+
+def followed(box: FakedBox, ahead: int) -> bool:
+    """Whether the phone is known, and looked for where it is."""
+    (phone,) = box.daemon.ask("status", uid=UID, user=USER)["done"]["authenticators"]
+    return phone["offset"] is not None and abs(phone["offset"] - ahead) <= 11 and abs(phone["shift"] - ahead) <= 9
