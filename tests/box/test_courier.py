@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 from debianbox import lan, timeservers, timeservices
@@ -34,6 +35,11 @@ def box(suite: str) -> Iterator[Box]:
         yield box
 
 
+def is_off(row: Mapping[str, Any], seconds: float) -> bool:
+    """By what NTP can say: to half of the delay, however busy the box is. Without an answer both are 0."""
+    return abs(row["offset"] - seconds) <= row["delay"] / 2 + 0.01
+
+
 # --- each service, as Debian has it, and as the admin of a NAS has it then; in this order, on one box
 
 
@@ -61,8 +67,7 @@ def test_servers_of_every_kind(kept: tuple[Box, str]) -> None:
     assert end["done"] == {"total": len(names) + 1, "source": service}
     assert [row["server"] for row in servers] == names
     assert [row["fault"] for row in servers] == ["", "", "", "silent", "silent", "refused", "not-found"]
-    offsets = [row["offset"] for row in servers]
-    assert offsets == pytest.approx([0, 20, -YEAR, 0, 0, 0, 0], abs=0.2)
+    assert all(map(is_off, servers, [0, 20, -YEAR, 0, 0, 0, 0]))
     assert servers[0]["address"] == RIGHT
     assert took < ALL_SECONDS
 
@@ -108,7 +113,7 @@ def test_our_own_servers_by_ipv6_too(box: Box) -> None:
     with timeservers.serving(box, {RIGHT: 5, lan.NEIGHBOUR6: -5}):
         servers, _, end = ask(box, RIGHT, lan.NEIGHBOUR6)
     assert end["done"]["source"] == "nas2fa.toml"
-    assert [row["offset"] for row in servers] == pytest.approx([5, -5], abs=0.2)
+    assert all(map(is_off, servers, [5, -5]))
 
 
 def test_a_name_server_that_is_never_heard(box: Box) -> None:
@@ -132,9 +137,11 @@ def test_a_change_is_seen_by_the_next_question(box: Box, change: str) -> None:
     """Whichever way an editor writes; the cage was made before it."""
     box.run("echo '10.99.3.2 right.lan' > /etc/hosts; echo > /etc/resolv.conf; systemctl stop nas2fa-courier")
     with timeservers.serving(box, {RIGHT: 0, AHEAD: 20}):
-        assert ask(box, "right.lan")[0][0]["offset"] == pytest.approx(20, abs=0.2)
+        assert is_off(ask(box, "right.lan")[0][0], 20)
         box.run(change)
-        assert ask(box, "right.lan")[0][0]["offset"] == pytest.approx(0, abs=0.2)
+        (after,), _, _ = ask(box, "right.lan")
+    assert after["fault"] == ""
+    assert is_off(after, 0)
 
 
 def test_it_is_not_root_and_for_root_alone(box: Box) -> None:

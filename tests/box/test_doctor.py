@@ -185,6 +185,7 @@ PLANTS = [
     Plant("systemctl mask nas2fad-user.socket", "unit-masked", "systemctl unmask nas2fad-user.socket"),
     Plant("systemctl stop nas2fa-signin.socket", "unit-inactive", "systemctl start nas2fa-signin.socket"),
     Plant("systemctl stop nas2fa-smb.socket", "unit-inactive", "systemctl start nas2fa-smb.socket"),
+    Plant("systemctl stop nas2fa-courier.socket", "unit-inactive", "systemctl start nas2fa-courier.socket"),
     Plant("systemctl disable nas2fad-login.socket", "unit-disabled", "systemctl enable nas2fad-login.socket"),
     Plant(
         f"systemctl stop nas2fa-check.timer; cd {UNITS}; mv nas2fa-check.timer /root; systemctl daemon-reload",
@@ -230,6 +231,7 @@ PLANTS = [
     Plant("chown bob /etc/nas2fa/nas2fa.toml", "file-not-roots"),
     Plant("chmod 666 /run/nas2fa/login.sock", "file-not-roots", "chmod 600 /run/nas2fa/login.sock"),
     Plant("chmod 666 /run/nas2fa/smb.sock", "file-not-roots", "chmod 600 /run/nas2fa/smb.sock"),
+    Plant("chmod 666 /run/nas2fa/courier.sock", "file-not-roots", "chmod 600 /run/nas2fa/courier.sock"),
     Plant("echo '/var 10.0.0.0/8(ro)' > /etc/exports", "secrets-in-a-share"),
     Plant(
         "mkdir /etc/exports.d; echo '/var/lib 10.0.0.0/8(ro)' > /etc/exports.d/x.exports; echo / > /etc/exports.d/x",

@@ -20,7 +20,6 @@ from nas2fa.courier.servers import Server
 
 Answer = Callable[[bytes], Sequence[bytes]]
 YEAR = 365 * 86_400.0
-CLOSE = 0.2  # seconds: a busy machine answers late
 NONCE = bytes(range(8))
 
 
@@ -66,6 +65,11 @@ def asked(answers: Answer) -> Reading:
     return reading
 
 
+def is_off(reading: Reading, seconds: float) -> bool:
+    """By what NTP can say: to half of the delay, however busy this machine is."""
+    return reading.fault is Fault.NONE and abs(reading.offset - seconds) <= reading.delay / 2 + 0.01
+
+
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """For servers that do not answer well: their deadline need not be waited for as long."""
@@ -76,9 +80,8 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_offset_however_far(offset: float) -> None:
     """From 1976 to 2096: with one bit of an NTP time stamp for the era it ends in 2036."""
     reading = asked(by(str(offset)))
-    assert reading.fault is Fault.NONE
-    assert reading.offset == pytest.approx(offset, abs=CLOSE)
-    assert 0 <= reading.delay < CLOSE
+    assert is_off(reading, offset)
+    assert 0 < reading.delay < ntp.ANSWER_SECONDS
     assert reading.stratum == 2
 
 
@@ -93,8 +96,8 @@ def later(seconds: float) -> Answer:
 
 def test_a_slow_way_back_is_half_of_the_delay() -> None:
     reading = asked(later(0.4))
-    assert reading.delay == pytest.approx(0.4, abs=CLOSE)
-    assert reading.offset == pytest.approx(-0.2, abs=CLOSE)
+    assert reading.delay >= 0.4
+    assert abs(reading.offset + 0.2) <= (reading.delay - 0.4) / 2 + 0.01
 
 
 @pytest.mark.parametrize(
@@ -105,18 +108,20 @@ def test_a_slow_way_back_is_half_of_the_delay() -> None:
         (by("refusing"), Fault.REFUSED),
         (lambda packet: [reply(packet, time.time(), 3, 0, b"RATE")], Fault.REFUSED),
         (lambda packet: [reply(packet, time.time(), 3, 0, b"INIT")], Fault.UNSYNCHRONISED),
+        (lambda packet: [reply(packet, time.time(), leap=3)], Fault.UNSYNCHRONISED),
         (lambda packet: [reply(packet, time.time(), stratum=0)], Fault.UNSYNCHRONISED),
         (lambda packet: [reply(packet, time.time(), stratum=16)], Fault.UNSYNCHRONISED),
         (lambda packet: [b""], Fault.BROKEN),
         (lambda packet: [b"x" * 47], Fault.BROKEN),
         (lambda packet: [b"\xff" * 2000], Fault.BROKEN),
         (lambda packet: [packet], Fault.BROKEN),
+        (lambda packet: [bytes([0x25]) + reply(packet, time.time())[1:]], Fault.BROKEN),
         (lambda packet: [reply(bytes(48), time.time())], Fault.BROKEN),
         (lambda packet: [reply(bytes(48), time.time(), 3, 0, b"DENY")], Fault.BROKEN),
     ],
     ids=[
-        "silent", "unsynchronised", "DENY", "RATE", "INIT", "stratum 0", "stratum 16", "empty", "short", "long",
-        "an echo", "another question's", "a forged refusal",
+        "silent", "unsynchronised", "DENY", "RATE", "INIT", "leap 3", "stratum 0", "stratum 16", "empty", "short",
+        "long", "an echo", "a broadcast", "another question's", "a forged refusal",
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("soon")
@@ -129,13 +134,12 @@ def test_what_is_no_answer(answers: Answer, fault: Fault) -> None:
 def test_a_forger_who_was_first_does_not_win() -> None:
     """It cannot see the question, so its packet answers another one; the right answer comes after it."""
     reading = asked(lambda packet: [reply(bytes(48), 0.0), b"x", *by("20")(packet)])
-    assert reading.fault is Fault.NONE
-    assert reading.offset == pytest.approx(20, abs=CLOSE)
+    assert is_off(reading, 20)
 
 
-@pytest.mark.usefixtures("soon")
-def test_a_flood_does_not_move_the_deadline() -> None:
-    """Ten thousand packets in a second, while the others are heard as well."""
+def test_a_flood_does_not_move_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many packets as the loopback carries, while the others are heard as well."""
+    monkeypatch.setattr(ntp, "ANSWER_SECONDS", 1.0)
     stop = threading.Event()
 
     def flood(packet: bytes) -> Iterator[bytes]:
@@ -151,8 +155,8 @@ def test_a_flood_does_not_move_the_deadline() -> None:
         stop.set()
     timer.cancel()
     assert flooded.fault is Fault.BROKEN
-    assert heard.offset == pytest.approx(20, abs=CLOSE)
-    assert took < 2.0
+    assert is_off(heard, 20)
+    assert took < 3.0
 
 
 def test_nobody_at_the_port_refuses() -> None:
@@ -164,15 +168,14 @@ def test_nobody_at_the_port_refuses() -> None:
     assert time.monotonic() - began < 1.0  # at once, by ICMP
 
 
-@pytest.mark.parametrize("word", [("refused"), ("silent")])
-@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("word", ["refused", "silent"])
 def test_the_others_are_heard(word: str) -> None:
     with server(by("5"), "127.0.0.3") as port, server(by("silent"), "127.0.0.2", port):
         wrong = "127.0.0.2" if word == "silent" else "127.0.0.4"
         readings = ntp.ask([Server(wrong), Server("127.0.0.3")], port)
     assert [reading.server for reading in readings] == [wrong, "127.0.0.3"]
     assert readings[0].fault == word
-    assert readings[1].offset == pytest.approx(5, abs=CLOSE)
+    assert is_off(readings[1], 5)
 
 
 # --- names
@@ -236,7 +239,9 @@ def test_a_resolver_that_hangs_is_left_to_itself(
     resolver.update(dict.fromkeys(hanging, over))
     before = threading.active_count()
     with server(by("0")) as port:
+        began = time.monotonic()
         readings = ntp.ask([*map(Server, hanging), Server("127.0.0.1")], port)
+        assert time.monotonic() - began < 2.0
     assert [reading.fault for reading in readings] == [Fault.NOT_FOUND] * 60 + [Fault.NONE]
     assert threading.active_count() <= before + names.HANGING_MAX
     over.set()

@@ -104,6 +104,7 @@ def test_one_whose_files_are_old_leaves_the_question_to_the_next(path: Path) -> 
         assert times(path) == FOUND
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
             client.connect(str(path))
+            client.send(b'{"v": 1, "verb": "ntp", "args": {}}')
             client.settimeout(0.2)
             with pytest.raises(TimeoutError):
                 client.recv(1)
