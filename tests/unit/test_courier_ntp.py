@@ -194,7 +194,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str] | threading
         if isinstance(known, threading.Event):
             known.wait(20)
             return []
-        return [(socket.AF_INET, (address, port)) for address in known]
+        return [(socket.AF_INET6 if ":" in address else socket.AF_INET, (address, port)) for address in known]
 
     monkeypatch.setattr(names, "_addresses", addresses)
     return told
@@ -211,6 +211,14 @@ def test_a_pool_is_asked_at_some_of_its_addresses(resolver: dict[str, list[str]]
         ("pool.example", "127.0.1.3"),
         ("127.0.3.1", "127.0.3.1"),
     ]
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_machine_with_both_families_is_one_witness(resolver: dict[str, list[str]]) -> None:
+    resolver["six.example"] = ["::1", "127.0.1.1"]
+    resolver["four.example"] = ["127.0.2.1", "127.0.2.2", "::1"]
+    readings = ntp.ask([Server("six.example", 3), Server("four.example", 3)], 9)
+    assert [reading.address for reading in readings] == ["::1", "127.0.2.1", "127.0.2.2"]
 
 
 def test_no_pool_keeps_others_from_being_asked(resolver: dict[str, list[str]]) -> None:

@@ -52,7 +52,7 @@ class _Question:
 def ask(servers: Sequence[Server], port: int = PORT) -> tuple[Reading, ...]:
     """A reading for each server, for each of several addresses of a pool; in the order of the servers."""
     found = looked_up((server.name for server in servers), port, NAME_SECONDS)
-    shares = [found[server.name][: server.most] for server in servers]
+    shares = [_of_one_family(found[server.name])[: server.most] for server in servers]
     turns = list(_in_turns(shares))[:QUESTIONS_MAX]
     places = {server.name: place for place, server in enumerate(servers)}
     unknown = [Reading(server.name, fault=Fault.NOT_FOUND) for server in servers if not found[server.name]]
@@ -64,6 +64,11 @@ def ask(servers: Sequence[Server], port: int = PORT) -> tuple[Reading, ...]:
         for one in questions:
             one.connection.close()
     return tuple(sorted(over, key=lambda reading: places[reading.server]))
+
+
+def _of_one_family(addresses: list[Address]) -> list[Address]:
+    """Those of the first one's: a machine often has an address of IPv4 and one of IPv6, and is one witness."""
+    return [address for address in addresses if address[0] == addresses[0][0]]
 
 
 def _in_turns(shares: Iterable[list[Address]]) -> Iterator[tuple[int, Address]]:
