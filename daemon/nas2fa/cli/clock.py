@@ -22,6 +22,11 @@ KERNEL_SAYS = {
     False: "The kernel does NOT call this clock synchronised: compare carefully.",
     None: "The kernel does not say whether this clock is synchronised: compare carefully.",
 }
+_KERNEL = {
+    True: "calls the clock synchronised",
+    False: "does not call the clock synchronised",
+    None: "does not say whether the clock is synchronised",
+}
 _HOST = "kept by the host of this container"
 _WIDTH = 19  # of the names on the left
 
@@ -82,7 +87,8 @@ def _automatic(services: list[Mapping[str, Any]]) -> str:
 def _print(found: Mapping[str, Any], in_container: bool) -> None:
     print_date(found, in_container)
     error = found["estimated_error"]
-    _pair("Kernel:", synchronised(found) + (f" Estimated error: {error:.3f} s." if found["synchronised"] else ""))
+    guess = f", to {error:.3f} s by its own guess" if found["synchronised"] and error is not None else ""
+    _pair("Kernel:", _KERNEL.get(found["synchronised"], _KERNEL[None]) + guess)
     if found["whose"] != "ntp":
         _pair("Time servers:", f'not asked (clock = "{found["whose"]}" in nas2fa.toml)')
     elif found["measured_ago"] is None:
