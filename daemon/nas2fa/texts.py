@@ -8,6 +8,7 @@ CODE_PROMPT = "Verification code: "
 CODE_HINT = "Two-step verification: type the code your authenticator app shows, or ? for what else you can type."
 MENU = "You can type here:"
 BY_APP = "the code that your authenticator app shows now"
+BY_COUNTER = "the next code of your counter token"
 BY_RECOVERY = "one of your recovery codes; each works once"
 FEW_CODES = 2  # recovery codes that are too few
 MINUTES_FROM = 180  # seconds that are told in minutes
@@ -25,7 +26,7 @@ _REFUSALS = {
     ),
     Reason.CLOCK: (
         "The clock of this box has gone back, so codes from an app are refused. "
-        "Use a recovery code, or ask the administrator to set the clock."
+        "Use a recovery code or a counter token, or ask the administrator to set the clock."
     ),
     Reason.PASSWORD_REPEATED: (
         "This program sent the password where the verification code was asked. "
@@ -109,10 +110,11 @@ def _minutes(seconds: float) -> str:
 
 
 START_PROMPT = "Get started? Press Enter (Ctrl-C leaves, and changes nothing): "
-FIRST_CODE_PROMPT = "Type the {digits} digits your app shows: "
+FIRST_CODE_PROMPT = "Type the {digits} digits your app or token shows: "
 FIRST_CODE_GIVEN_UP = (
     "No right code came. Nothing was changed. Compare the time of this box with your phone's, and start again."
 )
+FIRST_COUNTER_MISSED = "That code is not right. Type the next one that your token shows."
 VERIFIED = "Verified successfully."
 SAVED_PROMPT = "Save these codes where your phone is not. Type yes when that is done: "
 ALREADY_SET_UP = (

@@ -16,7 +16,7 @@ _nas2fa_options() {
 	"system enable")
 		echo "--confirm-within --dry-run --yes --ssh-keys --decoy --no-decoy --exempt --samba --no-samba --despite-findings --despite-clock --no-way-back-check --help" ;;
 	"system disable") echo "--yes --help" ;;
-	"user add") echo "--uri --from-file --armed --replace --json --help" ;;
+	"user add") echo "--uri --from-file --armed --replace --beside --json --help" ;;
 	"user invite") echo "--hours --json --help" ;;
 	"user reset") echo "--yes --help" ;;
 	"unlock smb") echo "--from --for --user --help" ;;

@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pyotp
 import pytest
 from nas2fa.login.protocol import Hello, encode_hello
 from nas2fa.server.attempts import FREE_MOST
@@ -162,6 +163,23 @@ def test_one_recovery_code_in_sixteen_processes_at_once_lets_in_exactly_one(daem
         verdicts = sixteen(daemon.root / "run/login.sock", ALICE, [typed] * 16)
         assert sorted(verdicts) == ["allow"] + ["deny"] * 15
     assert daemon.ask("user.show", uid=1000, user="alice")["done"]["recovery_left"] == 0
+
+
+def test_one_code_of_a_token_in_sixteen_processes_at_once_lets_in_exactly_one_and_never_again(
+    daemon: Running, sixteen
+) -> None:
+    """Killed, and /run lost with the power: the disk knew of the counter before anybody was let in."""
+    daemon.ask("user.add", uid=1000, user="alice", uri=f"otpauth://hotp/x?secret={KEY}&counter=3", armed=True)
+    token = pyotp.HOTP(KEY)
+    for counter in (3, 5, 14):
+        verdicts = sixteen(daemon.root / "run/login.sock", ALICE, [token.at(counter)] * 16)
+        assert sorted(verdicts) == ["allow"] + ["deny"] * 15
+    daemon.stop(signal.SIGKILL)
+    shutil.rmtree(daemon.root / "run")
+    daemon.start()
+    for counter in (5, 14):
+        assert daemon.login(ALICE, answer(token.at(counter)))[0] == "deny"
+    assert daemon.login(ALICE, answer(token.at(15)))[0] == "allow"
 
 
 def test_sixteen_wrong_at_once_are_all_counted_and_no_more_checked_than_the_limit(daemon: Running, sixteen) -> None:

@@ -9,7 +9,7 @@ from commanding import ROOT, Command
 from scripted_daemon import ScriptedDaemon, answer, ask, done, refuse, request, say
 
 TABLET = {"label": "tablet", "algorithm": "SHA1", "digits": 6, "period": 30, "created": 1_700_000_000}
-TABLET |= {"last_used": 1_700_086_400, "offset": None, "shift": 0}
+TABLET |= {"counter": None, "last_used": 1_700_086_400, "offset": None, "shift": 0}
 STATUS = [request("status", **ROOT), done(armed=True, authenticators=[TABLET, {**TABLET, "last_used": 0}])]
 
 

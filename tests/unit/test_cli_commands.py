@@ -13,7 +13,7 @@ from commanding import ME, ROOT, Command
 from scripted_daemon import HANG_UP, ScriptedDaemon, answer, ask, done, refuse, request, say
 
 AUTHENTICATOR = {"label": "phone", "algorithm": "SHA1", "digits": 6, "period": 30, "created": 1_700_000_000}
-AUTHENTICATOR["last_used"] = 0
+AUTHENTICATOR |= {"counter": None, "last_used": 0}
 STATUS = {
     **ME,
     "armed": True,

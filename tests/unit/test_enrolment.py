@@ -369,7 +369,8 @@ KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
     [
         "",
         "https://totp/x?secret=" + KEY,
-        "otpauth://hotp/x?counter=0&secret=" + KEY,
+        "otpauth://hotp/x?secret=" + KEY,
+        "otpauth://steam/x?secret=" + KEY,
         "otpauth://totp/x",
         "otpauth://totp/x?secret=",
         "otpauth://totp/x?secret=1" + KEY,

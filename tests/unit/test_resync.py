@@ -254,7 +254,7 @@ def test_who_has_seen_old_codes_gets_no_more_guesses_in_a_day() -> None:
 
 
 def test_a_purse_that_cannot_pay_for_the_next_one_does_not_look_at_it() -> None:
-    world = enrolled(PHONE, *(Authenticator(Secret(bytes([n]) * 20)) for n in range(4)))
+    world = enrolled(PHONE, *(Authenticator(Secret(bytes([n]) * 20)) for n in range(5)))
     credential = world.credentials[UID]
     state, _ = judge(credential, EMPTY_STATE, code(NOON, 5), HERE, NOON, world.floor, LIMITS)
     now = later(30)

@@ -36,7 +36,7 @@ class RefusedLine:
 @click.option(
     "--uri",
     metavar="URI",
-    help="otpauth://totp/…; - asks for it. On the command line, `ps` shows it to every user.",
+    help="otpauth://totp/… or otpauth://hotp/…; - asks for it. On the command line, `ps` shows it to every user.",
 )
 @click.option(
     "--from-file",
@@ -47,6 +47,7 @@ class RefusedLine:
 )
 @click.option("--armed", is_flag=True, help="Ask for its codes from now on, without a first code by the user.")
 @click.option("--replace", is_flag=True, help="Take the place of an authenticator that is there.")
+@click.option("--beside", is_flag=True, help="Add it to those that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_obj
 def add(
@@ -56,13 +57,14 @@ def add(
     file: TextIO | None,
     armed: bool,
     replace: bool,
+    beside: bool,
     as_json: bool,
 ) -> int:
     """Import authenticators that exist already: one for NAME, or many from a list.
 
     Without NAME and --from-file the list comes from standard input: lines `NAME URI`, # begins a comment.
     """
-    flags = {"armed": armed, "replace": replace}
+    flags = {"armed": armed, "replace": replace, **({"beside": True} if beside else {})}
     if name is None:
         if uri is not None:
             raise click.UsageError("--uri needs NAME.")
@@ -82,7 +84,8 @@ def _add_one(box: Box, name: str, uri: str | None, flags: dict[str, bool], as_js
     elif done["armed"]:
         terminal.say(f"Logins of {shown(whom.user)} need a code from now on.")
     else:
-        terminal.say(f"Imported for {shown(whom.user)}; in force after the first code: nas2fa setup")
+        how = "nas2fa authenticator add" if flags.get("beside") else "nas2fa setup"
+        terminal.say(f"Imported for {shown(whom.user)}; in force after the first code: {how}")
     return 0
 
 

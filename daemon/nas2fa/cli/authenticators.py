@@ -9,6 +9,7 @@ import click
 
 from nas2fa.cli import tables, terminal
 from nas2fa.cli.box import Box, PlainRelay, account
+from nas2fa.cli.own import codes_of
 from nas2fa.cli.setup import prove_password, wizard
 from nas2fa.shown import shown
 
@@ -35,8 +36,12 @@ def listing(box: Box, name: str | None, as_json: bool) -> None:
 
 
 def _line(found: dict[str, Any]) -> tuple[Any, ...]:
-    codes = f"{found['digits']} digits, {found['period']} s, {found['algorithm']}"
-    return found["label"], codes, tables.moment(found["created"]), tables.moment(found["last_used"]) or "never"
+    return (
+        found["label"],
+        codes_of(found),
+        tables.moment(found["created"]),
+        tables.moment(found["last_used"]) or "never",
+    )
 
 
 @authenticator.command()

@@ -59,13 +59,16 @@ def _recovery_left(found: Mapping[str, Any]) -> str:
 
 def _authenticator(authenticator: Mapping[str, Any]) -> list[tuple[str, object]]:
     label = f"{authenticator['label']}: " if authenticator["label"] else ""
-    how = f"{authenticator['digits']} digits every {authenticator['period']} s, {authenticator['algorithm']}"
     since = tables.moment(authenticator["created"]) or "unknown"
     used = tables.moment(authenticator["last_used"]) or "never"
-    return [
-        ("Authenticator", f"{label}{how}, since {since}, last used {used}"),
-        ("Clock of that phone", _clock(authenticator)),
-    ]
+    clock = [("Clock of that phone", _clock(authenticator))] if authenticator["counter"] is None else []
+    return [("Authenticator", f"{label}{codes_of(authenticator)}, since {since}, last used {used}"), *clock]
+
+
+def codes_of(authenticator: Mapping[str, Any]) -> str:
+    """What kind of codes it shows."""
+    by = f"every {authenticator['period']} s" if authenticator["counter"] is None else "by a counter"
+    return f"{authenticator['digits']} digits {by}, {authenticator['algorithm']}"
 
 
 def _clock(authenticator: Mapping[str, Any]) -> str:

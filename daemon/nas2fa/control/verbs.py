@@ -146,7 +146,12 @@ _TABLE = (
     Verb(
         "user.add",
         _ROOT,
-        _user(uri=Arg(str, least=1, most=URI_MAX), armed=Arg(bool, False), replace=Arg(bool, False)),
+        _user(
+            uri=Arg(str, least=1, most=URI_MAX),
+            armed=Arg(bool, False),
+            replace=Arg(bool, False),
+            beside=Arg(bool, False),
+        ),
     ),
     Verb("user.invite", _ROOT, _user(hours=Arg(int, None, least=1, most=720))),
     Verb("user.reset", _ROOT, _user()),

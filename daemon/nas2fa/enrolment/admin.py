@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
+from nas2fa.enrolment import several
 from nas2fa.enrolment.store import AccountStore, UseCase
 from nas2fa.errors import Reason, RequestError, StoreError
 from nas2fa.factors import provisioning, recovery
@@ -15,12 +16,24 @@ from nas2fa.steps import OffLoop, Reply, Step
 from nas2fa.store.records import Credential, Instant
 
 
+def add_beside(store: AccountStore, uid: int, user: str, uri: str, armed: bool, now: Instant) -> UseCase:
+    """Import one more for somebody who is set up. Pending until its first good code, unless `armed`."""
+    credential = store.load(uid, user)
+    if credential.pending is not None:
+        raise RequestError(Reason.ALREADY_ENROLLED, f"{user} has one already that waits for its first code.")
+    more = several.with_another(credential, provisioning.parse(uri, now.wall))
+    yield from _save(store, more if armed else replace(credential, pending=more.authenticators[-1]), uid, user)
+    return {"armed": armed}
+
+
 def add(store: AccountStore, uid: int, user: str, uri: str, armed: bool, replace_old: bool, now: Instant) -> UseCase:
     """Import one authenticator. Pending until its first good code, unless `armed`: then the next login needs it."""
     authenticator = provisioning.parse(uri, now.wall)
     credential = store.load(uid, user)
     if (credential.armed or credential.pending) and not replace_old:
-        raise RequestError(Reason.ALREADY_ENROLLED, f"{user} has a second step already; --replace takes its place.")
+        raise RequestError(
+            Reason.ALREADY_ENROLLED, f"{user} has a second step already; --replace takes its place, --beside adds one."
+        )
     if armed:
         new = replace(credential, authenticators=(authenticator,), pending=None, recovery=None, enrolled=int(now.wall))
     else:

@@ -41,8 +41,11 @@ def rescue(store: AccountStore, uid: int, user: str, now: Instant, changed: Chan
     may ask this can read the secrets and set the clock.
     """
     credential = store.load(uid, user)
+    own, credential = credential, replace(credential, authenticators=credential.apps)
     if not credential.armed:
-        raise RequestError(Reason.NOT_ENROLLED, f"{user} has no second step, so no code of theirs tells the time.")
+        raise RequestError(
+            Reason.NOT_ENROLLED, f"{user} has no authenticator app, so no code of theirs tells the time."
+        )
     first = yield from _typed(credential, Ask(FIRST_PROMPT.format(user=user), name="code"), "")
     second = yield from _typed(credential, Ask(NEXT_PROMPT, name="next"), first.code)
     spans = dating.spans(now.wall, _proven(credential, store.state(uid)))
@@ -53,7 +56,7 @@ def rescue(store: AccountStore, uid: int, user: str, now: Instant, changed: Chan
     old, new = now.wall + (answer.now.boot - now.boot), answer.now.wall
     if answer.text != SET or abs(new - old) <= JUMP:
         return {"set": False}
-    store.put(uid, _used(store.state(uid), dated))
+    store.put(uid, _used(store.state(uid), own, dated))
     changed(old, new)
     return {"set": True}
 
@@ -116,10 +119,10 @@ def _burnt(state: UserState, dated: Dated) -> UserState:
     return replace(state, spent=state.spent | {burnt(name, step) for step in dated.steps})
 
 
-def _used(state: UserState, dated: Dated) -> UserState:
+def _used(state: UserState, credential: Credential, dated: Dated) -> UserState:
     """Every code up to these is used. What was accepted under a clock that ran ahead stays so."""
     last = dated.steps[-1]
-    return with_used(state, dated.authenticator, last) if last > _last(state, dated) else state
+    return with_used(state, credential, dated.authenticator, last) if last > _last(state, dated) else state
 
 
 def _last(state: UserState, dated: Dated) -> int:

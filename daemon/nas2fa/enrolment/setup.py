@@ -10,7 +10,7 @@ from nas2fa import texts
 from nas2fa.enrolment import several
 from nas2fa.enrolment.store import AccountStore, UseCase
 from nas2fa.errors import Reason, RequestError, StoreError
-from nas2fa.factors import provisioning, recovery, totp
+from nas2fa.factors import hotp, provisioning, recovery, totp
 from nas2fa.login.judgement import with_used
 from nas2fa.steps import Answer, Ask, OffLoop, Reply, Show, Step, Tell
 from nas2fa.store.records import Authenticator, Credential, Instant, UserState
@@ -61,7 +61,10 @@ def set_up(
         store.mark_born(authenticator.secret.fingerprint())
         yield Show("secret", _shown_key(authenticator, user, new.issuer))
     shown = credential.pending is None
-    state = yield from _first_code(store, uid, authenticator, shown)
+    if authenticator.counter is None:
+        state = yield from _first_code(store, credential, authenticator, shown)
+    else:
+        authenticator, state = yield from _first_of_token(store, credential, authenticator)
     if beside:
         return (yield from _add(store, credential, removals, authenticator, state, saved))
     return (yield from _arm(store, credential, removals, authenticator, state, saved))
@@ -80,7 +83,7 @@ def _shown_key(authenticator: Authenticator, account: str, issuer: str) -> dict[
 
 
 def _first_code(
-    store: AccountStore, uid: int, authenticator: Authenticator, shown: bool
+    store: AccountStore, credential: Credential, authenticator: Authenticator, shown: bool
 ) -> Generator[Step, Reply, UserState]:
     """Ask until a code is right; returns the state in which its step is used up.
 
@@ -91,16 +94,41 @@ def _first_code(
         text = _go_on(answer).replace(" ", "")
         fits = text.isascii() and text.isdigit() and len(text) == authenticator.digits
         match = totp.find(authenticator, text, answer.now) if fits else None
-        state = store.state(uid)
+        state = store.state(credential.uid)
         if match is not None and abs(match.offset) <= totp.WINDOW:
             last = state.used.get(authenticator.secret.fingerprint(), 0)
-            if match.step > max(last, store.floor(uid, authenticator, state, answer.now)):
+            if match.step > max(last, store.floor(credential.uid, authenticator, state, answer.now)):
                 state = replace(state, last_ok=int(answer.now.wall))
-                return with_used(state, authenticator, match.step, wall=answer.now.wall)
+                return with_used(state, credential, authenticator, match.step, wall=answer.now.wall)
             yield Tell(texts.refusal(Reason.REUSED, ""), error=True)
         elif left:
             seconds = match.offset * authenticator.period if shown and match is not None else None
             yield Tell(texts.first_code_missed(seconds), error=True)
+    raise RequestError(Reason.REFUSED, texts.FIRST_CODE_GIVEN_UP)
+
+
+def _first_of_token(
+    store: AccountStore, credential: Credential, authenticator: Authenticator
+) -> Generator[Step, Reply, tuple[Authenticator, UserState]]:
+    """Ask until a code is right, or follows the one before it: then the token was further on than was known.
+
+    Returns the authenticator from behind that code on, so that the record alone says that it is used, and the state.
+    """
+    before = -1
+    for left in reversed(range(FIRST_CODE_TRIES)):
+        answer = yield Ask(texts.FIRST_CODE_PROMPT.format(digits=authenticator.digits), name="code")
+        text = _go_on(answer).replace(" ", "")
+        state = store.state(credential.uid)
+        fits = text.isascii() and text.isdigit() and len(text) == authenticator.digits
+        last = hotp.last_used(authenticator, state)
+        counter = hotp.find(authenticator, text, last) if fits else None
+        if counter is not None and counter > last and (counter - last <= hotp.FIRST_AHEAD or counter == before + 1):
+            state = replace(state, last_ok=int(answer.now.wall))
+            state = with_used(state, credential, authenticator, counter, wall=answer.now.wall)
+            return replace(authenticator, counter=counter + 1), state
+        before = counter if counter is not None and counter > last else -1
+        if left:
+            yield Tell(texts.FIRST_COUNTER_MISSED, error=True)
     raise RequestError(Reason.REFUSED, texts.FIRST_CODE_GIVEN_UP)
 
 

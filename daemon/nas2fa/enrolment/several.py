@@ -35,7 +35,7 @@ def check_room(credential: Credential, another: Authenticator | None) -> None:
 def free_label(credential: Credential, wanted: str) -> str:
     """`wanted`, with a number behind it when an authenticator of this user is called so, whatever the case."""
     taken = {each.called.casefold() for each in credential.authenticators}
-    base = wanted.strip() or UNNAMED
+    base = wanted.strip() or UNNAMED[0]
     numbered = (f"{base[: LABEL_MAX - 3]} {number}" for number in range(2, len(taken) + 3))
     return next(label for label in (base[:LABEL_MAX], *numbered) if label.casefold() not in taken)
 
@@ -45,7 +45,7 @@ def with_another(credential: Credential, another: Authenticator) -> Credential:
     if any(each.secret == another.secret for each in credential.authenticators):
         raise RequestError(Reason.ALREADY_ENROLLED, THERE)
     check_room(credential, another)
-    named = replace(another, label=free_label(credential, another.label))
+    named = replace(another, label=free_label(credential, another.called))
     return replace(credential, authenticators=(*credential.authenticators, named), pending=None)
 
 

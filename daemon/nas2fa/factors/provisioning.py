@@ -13,7 +13,9 @@ from nas2fa.errors import Reason, RequestError
 from nas2fa.factors.totp import DIGESTS, DIGITS, PERIODS
 from nas2fa.store.records import LABEL_MAX, SECRET_MAX, SECRET_MIN, SECRET_NEW, Authenticator, Secret
 
-_KNOWN = frozenset({"secret", "issuer", "algorithm", "digits", "period", "image"})
+_KNOWN = frozenset({"secret", "issuer", "algorithm", "digits", "image"})
+_OWN = {"totp": "period", "hotp": "counter"}  # what a URI of that kind alone has
+_COUNTER_DIGITS = 15  # less than COUNTER_MAX
 
 
 def new_authenticator(algorithm: str, digits: int, period: int, label: str, wall: float) -> Authenticator:
@@ -47,11 +49,12 @@ def parse(uri: str, wall: float) -> Authenticator:
         raise _refused("it cannot be read") from None
     if parts.scheme != "otpauth":
         raise _refused("it does not begin with otpauth://")
-    if parts.netloc.lower() != "totp":
-        raise _refused("only time-based codes (otpauth://totp/) are taken")
+    kind = parts.netloc.lower()
+    if kind not in _OWN:
+        raise _refused("only codes by time (otpauth://totp/) or by a counter (otpauth://hotp/) are taken")
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     query = dict(pairs)
-    if len(query) != len(pairs) or not _KNOWN.issuperset(query):
+    if len(query) != len(pairs) or query.keys() - _KNOWN - {_OWN[kind]}:
         raise _refused("it has a parameter that is unknown or given twice")
     algorithm = query.get("algorithm", "SHA1").upper()
     if algorithm not in DIGESTS:
@@ -59,7 +62,14 @@ def parse(uri: str, wall: float) -> Authenticator:
     digits = _one_of(query.get("digits", "6"), DIGITS, "digits")
     period = _one_of(query.get("period", "30"), PERIODS, "period")
     label = unquote(parts.path).lstrip("/").rpartition(":")[2].strip()[:LABEL_MAX]
-    return Authenticator(_secret(query.get("secret", "")), algorithm, digits, period, label, int(wall))
+    counter = _counter(query.get("counter", "")) if kind == "hotp" else None
+    return Authenticator(_secret(query.get("secret", "")), algorithm, digits, period, label, int(wall), counter)
+
+
+def _counter(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _COUNTER_DIGITS):
+        raise _refused("it needs the counter of the next code (counter=0 for a new token)")
+    return int(text)
 
 
 def _one_of(text: str, allowed: tuple[int, ...], name: str) -> int:

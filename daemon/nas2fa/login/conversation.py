@@ -8,6 +8,7 @@ marked in one step with nothing in between.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 
 from nas2fa import texts
 from nas2fa.errors import ProtocolError, Reason, StoreError
@@ -107,15 +108,21 @@ def _judging(
     def step(credential: Credential, state: UserState) -> tuple[UserState, Outcome]:
         if (credential.authenticators, credential.recovery) != (asked.authenticators, asked.recovery):
             return state, Outcome(Reason.CHANGED)
-        fault = world.recovery_fault(asked.uid) if credential.recovery and recovery.plain(text) else None
-        if fault is not None:
+        fault = world.recovery_fault(asked.uid) if _on_disk(credential, text) else None
+        told = credential if fault is None else replace(credential, authenticators=credential.apps)
+        if fault is not None and (not told.armed or recovery.plain(text)):
             return state, Outcome(fault, unavailable=True)
-        state, outcome = judge(credential, state, text, attempt.source, answer.now, world.floor, limits)
+        state, outcome = judge(told, state, text, attempt.source, answer.now, world.floor, limits)
         if outcome.reason is Reason.OK and not outcome.durable:
             state = opened_by_login(attempt, world, rule, credential, state)
         return state, outcome
 
     return step
+
+
+def _on_disk(credential: Credential, text: str) -> bool:
+    """Whether it takes the disk's word to tell that what was typed was not used before."""
+    return bool(credential.tokens or (credential.recovery and recovery.plain(text)))
 
 
 def _guard(attempt: Attempt, world: World) -> Flow:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from nas2fa.clock import phones
 from nas2fa.errors import Reason
-from nas2fa.factors import recovery, totp
+from nas2fa.factors import hotp, recovery, totp
 from nas2fa.login import resync
 from nas2fa.login.lockout import Limits, Lock, count_failure, count_refused, count_success, standing
 from nas2fa.login.methods import blank
@@ -55,7 +54,7 @@ class Outcome:
 
 def codes_per_try(credential: Credential) -> int:
     """The most codes that one guess may hit."""
-    return totp.CODES_PER_TRY * len(credential.authenticators)
+    return totp.CODES_PER_TRY * len(credential.apps) + hotp.CODES_PER_TRY * len(credential.tokens)
 
 
 def judge(
@@ -93,7 +92,7 @@ def _match(
     if code is not None and credential.recovery is not None:
         return _match_recovery(credential, state, code)
     if typed.isdigit():
-        return _match_totp(credential, state, typed, now, floor, noted)
+        return _match_code(credential, state, typed, now, floor, noted)
     return state, Outcome(Reason.WRONG, guess=True)
 
 
@@ -110,12 +109,14 @@ def _match_recovery(credential: Credential, state: UserState, code: str) -> tupl
     return state, Outcome(Reason.OK, factor="recovery", durable=True, left=left)
 
 
-def _match_totp(
+def _match_code(
     credential: Credential, state: UserState, typed: str, now: Instant, floor: Floor, noted: Noted | None
 ) -> tuple[UserState, Outcome]:
     """The best outcome over all authenticators; each is tried, whatever the others said."""
     results = [
-        _one(authenticator, state, typed, now, partial(floor, credential.uid), noted)
+        _by_time(credential, authenticator, state, typed, now, floor, noted)
+        if authenticator.counter is None
+        else _by_counter(credential, authenticator, state, typed, now, noted)
         for authenticator in credential.authenticators
         if authenticator.digits == len(typed)
     ]
@@ -126,15 +127,43 @@ def _match_totp(
                 return _of_these(after, credential), outcome if outcome.guess is guess else replace(
                     outcome, guess=guess
                 )
+    for after, outcome in results:
+        if outcome.noted:
+            return after, outcome
     return state, Outcome(Reason.WRONG if guess else Reason.CLOCK, guess=guess)
 
 
-def _one(
+def _by_counter(
+    credential: Credential,
     authenticator: Authenticator,
     state: UserState,
     typed: str,
     now: Instant,
-    floor: Callable[[Authenticator, UserState, Instant], int],
+    noted: Noted | None,
+) -> tuple[UserState, Outcome]:
+    """The code of a token. An accepted counter is on disk before anybody is let in: no clock bounds what was used."""
+    name, last = authenticator.secret.fingerprint(), hotp.last_used(authenticator, state)
+    counter = hotp.find(authenticator, typed, last)
+    if counter is None:
+        return state, Outcome(Reason.WRONG, guess=True)
+    if counter <= last:
+        return state, Outcome(Reason.REUSED)
+    far = counter - last > hotp.LOOK_AHEAD
+    if far and counter != resync.next_counter(noted, name):
+        after = resync.note_counter(state, name, counter, now)
+        return after, Outcome(Reason.WRONG, guess=True, steps=counter - last, name=name, noted=True)
+    after = with_used(state, credential, authenticator, counter, wall=now.wall)
+    outcome = Outcome(Reason.OK, factor="hotp", name=name, durable=True, resynced=far)
+    return after, replace(outcome, steps=counter - last) if far else outcome
+
+
+def _by_time(
+    credential: Credential,
+    authenticator: Authenticator,
+    state: UserState,
+    typed: str,
+    now: Instant,
+    floor: Floor,
     noted: Noted | None,
 ) -> tuple[UserState, Outcome]:
     name = authenticator.secret.fingerprint()
@@ -146,19 +175,22 @@ def _one(
     match = totp.find(authenticator, typed, now, phone.shift)
     if match is None:
         return state, Outcome(Reason.WRONG, guess=True)
-    spent, least = burnt(name, match.step) in state.spent, max(last, floor(authenticator, state, now)) + 1
+    spent = burnt(name, match.step) in state.spent
+    least = max(last, floor(credential.uid, authenticator, state, now)) + 1
     if abs(match.offset) > totp.WINDOW:
-        return _beyond(authenticator, phone, state, match, now, noted, least=match.step + 1 if spent else least)
+        least = match.step + 1 if spent else least
+        return _beyond(credential, authenticator, phone, state, match, now, noted, least=least)
     if match.step <= last or spent:
         return state, Outcome(Reason.REUSED)
     if match.step < least:
         return state, Outcome(Reason.FRESH_START)
     phone = phones.with_code(phone, match.step, now)
-    after = with_used(_unburn(state, name, match.step), authenticator, match.step, phone, now.wall)
+    after = with_used(_unburn(state, name, match.step), credential, authenticator, match.step, phone, now.wall)
     return after, Outcome(Reason.OK, factor="totp", name=name, phone=phone, offset=phones.offset_of(phone))
 
 
 def _beyond(
+    credential: Credential,
     authenticator: Authenticator,
     phone: Phone,
     state: UserState,
@@ -175,7 +207,7 @@ def _beyond(
     followed = resync.completed(phone, noted, authenticator, match, now) if in_a_row else None
     if followed is not None:
         # On disk before anybody is let in: no bound of what counts as used after a power cut reaches so far.
-        after = with_used(_unburn(state, name, match.step), authenticator, match.step, followed, now.wall)
+        after = with_used(_unburn(state, name, match.step), credential, authenticator, match.step, followed, now.wall)
         outcome = Outcome(Reason.OK, factor="totp", name=name, phone=followed, offset=followed.wanted)
         return after, replace(outcome, durable=True, resynced=True, steps=match.offset)
     reason = Reason.OLD if match.offset < 0 else Reason.FUTURE
@@ -188,18 +220,27 @@ def _beyond(
 
 
 def with_used(
-    state: UserState, authenticator: Authenticator, step: int, phone: Phone | None = None, wall: float | None = None
+    state: UserState,
+    credential: Credential,
+    authenticator: Authenticator,
+    step: int,
+    phone: Phone | None = None,
+    wall: float | None = None,
 ) -> UserState:
-    """The state in which this step of this authenticator is the last accepted one.
+    """The state in which this step, or counter, of this authenticator is the last accepted one.
 
-    phone: what is known of its clock by now; None leaves that as it was. wall: when it let in, if it did.
+    Those of the credential are never forgotten. phone: what is known of its clock by now; None leaves that as it was.
+    wall: when it let in, if it did; unix seconds, for a token always.
     """
-    name, shown = authenticator.secret.fingerprint(), step * authenticator.period
+    name, by_time = authenticator.secret.fingerprint(), authenticator.counter is None
+    shown = step * authenticator.period if by_time or wall is None else int(wall)
     used = {other: last for other, last in state.used.items() if other != name}
     # The period of another secret is not known here, but only one of them puts its step near the present.
     past = [o for o, last in used.items() if all(abs(last * p - shown) > USED_REACH for p in totp.PERIODS)]
-    for other in past[: max(0, len(used) - USED_MAX + 1)]:
-        del used[other]
+    if len(used) >= USED_MAX:
+        own = {each.secret.fingerprint() for each in credential.authenticators}
+        for other in [o for o in past if o not in own][: len(used) - USED_MAX + 1]:
+            del used[other]
     kept = {other: known for other, known in state.phones.items() if other in used or other == name}
     if phone is not None:
         kept[name] = phone

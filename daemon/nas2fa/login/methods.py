@@ -27,7 +27,8 @@ class Method:
 
 
 METHODS: Final = (
-    Method(texts.BY_APP, lambda credential, _: bool(credential.authenticators)),
+    Method(texts.BY_APP, lambda credential, _: bool(credential.apps)),
+    Method(texts.BY_COUNTER, lambda credential, _: bool(credential.tokens)),
     Method(texts.BY_RECOVERY, lambda credential, state: recovery.left(credential.recovery, state.spent) > 0),
 )
 

@@ -8,6 +8,7 @@ brings the code after it, as far off, the phone has been told from a guess: both
 - Both steps are newer than all that counts as used: codes that were accepted, or may have been, open nothing again.
 - A step that was met too early stays burnt; noted or not, alone it is never accepted.
 - The phone is within SHIFT_MAX. One code is noted at a time, for NOTED_SECONDS; locks come first, as for any try.
+- A token that goes by a counter has no clock: the second code must be the very next one.
 - The person learns nothing: the words for a noted code are those for any other (texts.py).
 """
 
@@ -40,6 +41,16 @@ def note(state: UserState, authenticator: Authenticator, match: Match, now: Inst
     if phones.resynchronised(Phone(authenticator.period), (begin,), now) is None:
         return state
     return replace(state, noted=Noted(authenticator.secret.fingerprint(), match.step, begin, now.boot))
+
+
+def note_counter(state: UserState, name: str, counter: int, now: Instant) -> UserState:
+    """The state in which this code of a token is noted."""
+    return replace(state, noted=Noted(name, counter, 0, now.boot))
+
+
+def next_counter(noted: Noted | None, name: str) -> int | None:
+    """The counter whose code lets in after the noted one, if that was of this token."""
+    return noted.step + 1 if noted is not None and noted.name == name else None
 
 
 def completed(

@@ -6,7 +6,7 @@ from typing import Any
 
 from nas2fa.clock import phones
 from nas2fa.errors import StoreError
-from nas2fa.factors import recovery
+from nas2fa.factors import hotp, recovery
 from nas2fa.login import lockout, trust
 from nas2fa.login.judgement import codes_per_try
 from nas2fa.shown import shown
@@ -91,6 +91,7 @@ def _authenticator(authenticator: Authenticator, state: UserState, now: Instant)
         "digits": authenticator.digits,
         "period": authenticator.period,
         "created": authenticator.created,
+        "counter": None if authenticator.counter is None else hotp.last_used(authenticator, state) + 1,
         "last_used": state.uses.get(name, 0),
         "offset": phones.offset_of(phone),
         "shift": phone.shift,

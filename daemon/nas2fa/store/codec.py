@@ -9,6 +9,7 @@ from typing import TypeVar
 from nas2fa.errors import Reason, StoreError
 from nas2fa.store.records import (
     AUTHENTICATORS_MAX,
+    COUNTER_MAX,
     LABEL_MAX,
     SECRET_MAX,
     SECRET_MIN,
@@ -26,7 +27,8 @@ HASHES_MAX = 64
 _INT_MAX = 2**53  # JSON numbers beyond it do not survive other people's tools
 
 _CREDENTIAL = frozenset({"v", "uid", "user", "version", "enrolled", "authenticators", "pending", "recovery", "invite"})
-_AUTHENTICATOR = frozenset({"secret", "algorithm", "digits", "period", "label", "created"})
+_AUTHENTICATOR = frozenset({"secret", "algorithm", "digits", "period", "label", "created", "counter"})
+_LATER: Mapping[str, object] = {"counter": None}  # what an authenticator of before has not
 _RECOVERY = frozenset({"set_id", "salt", "hashes"})
 _INVITE = frozenset({"salt", "hash", "expires"})
 
@@ -88,6 +90,8 @@ def _optional(found: object, read: Callable[[object], T]) -> T | None:
 
 
 def _authenticator(found: object) -> Authenticator:
+    if isinstance(found, dict):
+        found = {**_LATER, **found}
     has = fields(found, _AUTHENTICATOR, "authenticator")
     return Authenticator(
         secret=_secret(has),
@@ -96,6 +100,7 @@ def _authenticator(found: object) -> Authenticator:
         period=_one_of(has, "period", (30, 60)),
         label=text(has, "label", LABEL_MAX),
         created=whole(has, "created"),
+        counter=None if has["counter"] is None else whole(has, "counter", high=COUNTER_MAX),
     )
 
 
@@ -131,6 +136,7 @@ def _authenticator_json(authenticator: Authenticator) -> dict[str, object]:
         "period": authenticator.period,
         "label": authenticator.label,
         "created": authenticator.created,
+        "counter": authenticator.counter,
     }
 
 

@@ -13,7 +13,7 @@ from nas2fa.errors import Reason, StoreError
 from nas2fa.paths import Paths
 from nas2fa.store import codec, files, folder, repair
 from nas2fa.store.marks import Marks, usable
-from nas2fa.store.records import Credential
+from nas2fa.store.records import COUNTER_MAX, Credential
 from nas2fa.store.register import Register
 
 
@@ -164,9 +164,10 @@ class Credentials:
                 listed.commit()
 
     def _need_marks(self, fd: int, before: Credential | None, uid: int) -> None:
-        """Marks that are lost could hide used recovery codes: then all codes of the set known count as spent."""
+        """Marks that are lost could hide used codes: recovery codes and those of tokens all count as used then."""
         if usable(fd, uid):
             return
         lost = before.recovery if before is not None and before.armed else None
         spent = {f"{lost.set_id}:{index}" for index in range(len(lost.hashes))} if lost else set()
-        self._marks.create(fd, uid, frozenset(spent))
+        tokens = before.tokens if before is not None else ()
+        self._marks.create(fd, uid, frozenset(spent), {each.secret.fingerprint(): COUNTER_MAX for each in tokens})

@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from zlib import crc32
@@ -53,9 +54,11 @@ class Marks:
         self._lock = threading.Lock()
         self.owner = ""
 
-    def create(self, users_fd: int, uid: int, spent: frozenset[str] = frozenset()) -> None:
-        """A new file of full size, on disk before its name is. `spent`: recovery codes that count as used."""
-        state = replace(EMPTY_STATE, spent=spent)
+    def create(
+        self, users_fd: int, uid: int, spent: frozenset[str] = frozenset(), used: Mapping[str, int] = EMPTY_STATE.used
+    ) -> None:
+        """A new file of full size, on disk before its name is. `spent`, `used`: what counts as used."""
+        state = replace(EMPTY_STATE, spent=spent, used=used)
         slots = [_encode(Marked(seq, self.owner, 0.0, state)) for seq in range(SLOTS)]
         files.atomic_write(users_fd, _name(uid), b"".join(slots))
 

@@ -16,7 +16,8 @@ SECRET_MIN = 10  # bytes; shorter keys are refused on import (RFC 4226 R6 asks f
 SECRET_NEW = 20  # bytes, for a key made here: RFC 4226 section 4 R6 recommends 160 bits
 SECRET_MAX = 128  # bytes; the block size of SHA-512
 LABEL_MAX = 64  # characters
-UNNAMED = "app"  # an authenticator that has no label is called so
+UNNAMED = ("app", "token")  # how authenticators without a label are called: by time, by counter
+COUNTER_MAX = 2**53 - 1  # what JSON numbers carry; as a used counter: it is lost, and no code is ever accepted
 AUTHENTICATORS_MAX = 4  # of one user; each is more codes that a guess may hit
 PLACES_MAX = 16  # sources that are remembered of one user; the oldest gives way
 
@@ -67,19 +68,20 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """One TOTP secret (RFC 6238)."""
+    """One secret: of an app, whose codes go by time (RFC 6238), or of a token, by a counter (RFC 4226)."""
 
     secret: Secret
     algorithm: str = "SHA1"  # SHA1 | SHA256 | SHA512
     digits: int = 6  # 6 | 8
-    period: int = 30  # seconds: 30 | 60
+    period: int = 30  # seconds: 30 | 60; by time alone
     label: str = ""
     created: int = 0  # unix seconds
+    counter: int | None = None  # the first that was not used when it was set up; None: by time
 
     @property
     def called(self) -> str:
         """What its user calls it: no other one of theirs is called so."""
-        return self.label or UNNAMED
+        return self.label or UNNAMED[self.counter is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,16 @@ class Credential:
     def armed(self) -> bool:
         """True when a login of this user needs a code."""
         return bool(self.authenticators)
+
+    @property
+    def apps(self) -> tuple[Authenticator, ...]:
+        """Those whose codes go by time."""
+        return tuple(a for a in self.authenticators if a.counter is None)
+
+    @property
+    def tokens(self) -> tuple[Authenticator, ...]:
+        """Those whose codes go by a counter."""
+        return tuple(a for a in self.authenticators if a.counter is not None)
 
     @property
     def factors(self) -> str:
@@ -229,7 +241,7 @@ class UserState:
     uses: when each authenticator let in last.
     """
 
-    used: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # fingerprint -> last accepted step
+    used: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # fingerprint -> last step or counter
     tallies: Mapping[str, Tally] = field(default_factory=lambda: MappingProxyType({}))  # source -> Tally
     guesses: tuple[Guess, ...] = ()
     wrong_in_row: int = 0

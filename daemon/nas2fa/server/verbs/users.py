@@ -9,7 +9,7 @@ from nas2fa import audit
 from nas2fa.clock.now import now
 from nas2fa.control.messages import paged
 from nas2fa.enrolment import admin
-from nas2fa.errors import StoreError
+from nas2fa.errors import Reason, RequestError, StoreError
 from nas2fa.login.trust import live
 from nas2fa.server import views
 from nas2fa.server.peers import Peer
@@ -34,9 +34,13 @@ def user_show(desk: Desk, peer: Peer, args: Args) -> dict[str, Any]:
 
 def user_add(desk: Desk, peer: Peer, args: Args) -> Act:
     """Import an authenticator."""
-    done = yield from admin.add(
-        desk.world, args["uid"], args["user"], args["uri"], args["armed"], args["replace"], now()
-    )
+    common = (desk.world, args["uid"], args["user"], args["uri"], args["armed"])
+    if args["beside"]:
+        if args["replace"]:
+            raise RequestError(Reason.BAD_REQUEST, "'beside' and 'replace' exclude each other")
+        done = yield from admin.add_beside(*common, now())
+    else:
+        done = yield from admin.add(*common, args["replace"], now())
     audit.emit(audit.Event.IMPORTED, user=args["user"], uid=args["uid"], by=peer.uid)
     return done
 
