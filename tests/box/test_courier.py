@@ -162,6 +162,24 @@ def test_the_next_question_is_answered_whatever_became_of_it(box: Box) -> None:
     assert ask(box)[2] == {"done": {"total": 0, "source": ""}}
 
 
+def test_one_that_cannot_start_is_not_started_for_ever(suite: str) -> None:
+    """The question would wait, and start it anew, and again. Its socket fails then; the journal says why.
+
+    After five times here, where the unit has fifty, which take a while.
+    """
+    with Box(installed(suite)) as box:
+        assert box.run("systemctl show --property=StartLimitBurst nas2fa-courier").stdout == "StartLimitBurst=50\n"
+        box.write("/run/systemd/system/nas2fa-courier.service.d/few.conf", "[Unit]\nStartLimitBurst=5\n")
+        box.run("systemctl daemon-reload")
+        module = "/usr/lib/python3/dist-packages/ntplib.py"
+        box.run(f"mv {module} /root/")
+        assert box.run(["/usr/bin/python3", "-c", timeservices.ASK, ""], check=False).returncode != 0
+        box.until("systemctl is-failed nas2fa-courier.socket")
+        assert "ModuleNotFoundError: No module named 'ntplib'" in box.run("journalctl -u nas2fa-courier").stdout
+        box.run(f"mv /root/ntplib.py {module}; systemctl reset-failed; systemctl start nas2fa-courier.socket")
+        assert ask(box)[2] == {"done": {"total": 0, "source": ""}}
+
+
 def test_without_systemd_it_becomes_nobody(box: Box) -> None:
     """By its own socket, in a private instance; nas2fad is content with it, since root was who listened."""
     box.run("mkdir -p /tmp/own/run")
