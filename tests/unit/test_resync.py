@@ -113,6 +113,7 @@ def test_a_step_met_too_early_is_not_accepted_alone_when_its_time_comes() -> Non
     ("shift", "early", "forgetting", "back", "due"),
     [
         (240, (10, 0), (10, 150), [(0, 170), (0, 200)], (0, 300)),  # the window was ahead, and came back
+        (240, (5, 0), (10, 10), [(0, 30), (0, 60)], (0, 150)),  # it was old for the phone of then, which was set right
         (-240, (-5, 0), (-2, 0), [], (-8, 90)),  # it is behind
     ],
 )

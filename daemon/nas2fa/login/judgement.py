@@ -210,7 +210,9 @@ def _beyond(
         after = with_used(_unburn(state, name, match.step), credential, authenticator, match.step, followed, now.wall)
         outcome = Outcome(Reason.OK, factor="totp", name=name, phone=followed, offset=followed.wanted)
         return after, replace(outcome, durable=True, resynced=True, steps=match.offset)
-    reason = Reason.OLD if match.offset < 0 else Reason.FUTURE
+    # Old for a phone that was followed ahead, and to come by this box's clock: it may have been set right meanwhile.
+    old = match.offset < 0 and match.step <= totp.step_at(authenticator, now)
+    reason = Reason.OLD if old else Reason.FUTURE
     off = phones.middle((phones.begin_of(match.step, authenticator.period, now.wall),), authenticator.period)
     outcome = Outcome(reason, guess=True, steps=abs(match.offset), name=name, off=off)
     if reason is Reason.FUTURE:
