@@ -40,6 +40,8 @@ def sample_args(verb: verbs.Verb) -> dict:
     samples = {"uid": 1000, "user": "alice", "uri": "otpauth://totp/x?secret=AAAAAAAAAAAAAAAA", "source": "console"}
     samples |= {"since": 0, "network": "10.0.0.0/24", "until": 2**31, "reason": "x", "id": "0a0b0c0d"}
     samples |= {"service": "sshd", "address": "10.0.0.5"}
+    if verb.args.get("label") and verb.args["label"].least:
+        samples["label"] = "phone"
     return {name: samples[name] for name in verb.args if name in samples}
 
 
@@ -91,7 +93,7 @@ def test_disabling_needs_a_fresh_code_and_a_wrong_one_is_counted(daemon: Running
     assert done == {"done": {}}
     shown = daemon.ask("user.show", **ME)["done"]
     assert not shown["armed"]
-    assert shown["budget"][1] == {"purse": "own", "used": 3, "limit": 15}  # disabling refunds nothing
+    assert shown["budget"][1] == {"purse": "own", "used": 3, "limit": 18}  # disabling refunds nothing
     assert daemon.login(replace(ALICE, **ME), None)[0] == "pass"
 
 
@@ -163,11 +165,13 @@ s.send(json.dumps({{"v": 1, "verb": "setup", "args": dict({wish!r}, token={token
 say(json.loads(s.recv(70000)))
 s.send(json.dumps({{"answer": {spare[1]!r}}}).encode())
 say(json.loads(s.recv(70000)))
+say(json.loads(s.recv(70000)))
 """,
     )
-    assert [a.get("error") for a in answers] == ["FORBIDDEN", "REFUSED", "EXPIRED", "NO_PROOF", None, None]
+    assert [a.get("error") for a in answers[:5]] == ["FORBIDDEN", "REFUSED", "EXPIRED", "NO_PROOF", None]
     assert answers[4]["name"] == "code"
-    assert answers[5]["show"] == "clock"
+    assert answers[5]["tell"] == "That was a recovery code. You have 9 others left."
+    assert answers[6]["show"] == "clock"
     assert daemon.login(replace(ALICE, **ME), b"R" + spare[2].encode())[0] == "allow"  # nothing has changed yet
 
 
