@@ -93,7 +93,7 @@ def test_disabling_needs_a_fresh_code_and_a_wrong_one_is_counted(daemon: Running
     assert done == {"done": {}}
     shown = daemon.ask("user.show", **ME)["done"]
     assert not shown["armed"]
-    assert shown["budget"][1] == {"purse": "own", "used": 3, "limit": 18}  # disabling refunds nothing
+    assert shown["budget"][1] == {"purse": "own", "used": 3, "limit": 15}  # disabling refunds nothing
     assert daemon.login(replace(ALICE, **ME), None)[0] == "pass"
 
 

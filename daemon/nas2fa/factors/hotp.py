@@ -13,7 +13,9 @@ from typing import Final
 from nas2fa.factors.totp import codes_at
 from nas2fa.store.records import COUNTER_MAX, Authenticator, UserState
 
-LOOK_AHEAD: Final = 10  # counters that are accepted: the next one, and those that presses may have skipped
+# Counters that are accepted: the next one, and three that presses may have skipped. Each is paid for by every guess
+# (login/lockout.py); what was pressed more often is found again by two codes in a row.
+LOOK_AHEAD: Final = 4
 CODES_PER_TRY: Final = LOOK_AHEAD
 BACK: Final = 10  # counters in which a used code is told so
 RESYNC: Final = 100  # counters in which two codes in a row find the token again

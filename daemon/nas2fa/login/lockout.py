@@ -18,9 +18,9 @@ from nas2fa.store.records import EMPTY_STATE, Guess, Tally, UserState
 
 DAY: Final = 86_400.0  # seconds of the sliding day
 # Codes that may be tried in a day, 90 of 1,000,000 in all, so that hits stay below 1e-4; a good login refunds nothing.
-# With one phone a try costs 3: the console has ten tries of its own, remote sources fourteen, the user's own programs
-# six. Each purse can pay for a try at two phones and a token, and what that may note (login/resync.py).
-BUDGET: Final = {"remote": 42, "own": 18, "console": 30}
+# With one phone a try costs 3: the console has ten tries of its own, remote sources fifteen, the user's own programs
+# five. Each purse can pay for a try at two phones and a token, and what that may note (login/resync.py).
+BUDGET: Final = {"remote": 45, "own": 15, "console": 30}
 ROW_MAX: Final = 100  # wrong in a row that lock remote access until an admin unlocks
 OTHERS: Final = "others"  # the tally of refused tries from sources that have none
 FOREVER: Final = 1e12  # seconds: until an admin unlocks
