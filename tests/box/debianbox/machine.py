@@ -26,6 +26,8 @@ COMMAND_LIMIT = 120.0
 
 EVENT_LIMIT = 20.0
 """Seconds that `Box.until` waits."""
+PAUSE = 0.1
+"""Seconds between two of its tries, which would keep a core from the others."""
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _serial = itertools.count(1)
@@ -143,6 +145,7 @@ class Box:
         while self.run(command, check=False).returncode != 0:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{command!r} in the box: still not so after {EVENT_LIMIT:.0f} s")
+            time.sleep(PAUSE)
 
     def terminal(self, command: str, *, user: str = "root") -> pexpect.spawn[str]:
         """`command` on a pseudo-terminal of the box, for pexpect.
