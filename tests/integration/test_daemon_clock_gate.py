@@ -107,6 +107,9 @@ def test_a_set_up_goes_ahead_unless_servers_that_agree_say_that_the_clock_is_off
         assert found["state"] == (state or ("trusted" if found["synchronised"] else "unknown")), offsets
         assert found["seconds"] == (None if seconds is None else pytest.approx(seconds, abs=0.05)), offsets
         assert bool(found["refusal"]) is refused, offsets
+        for server, offset in zip(found["servers"], offsets, strict=True):  # who said nothing agrees with nobody
+            silent = isinstance(offset, Fault)
+            assert [server[key] is None for key in ("offset", "delay", "stratum")] == [silent] * 3, server
         assert found["services"] == [{"name": "chrony", "enabled": True, "running": False}]
         assert found["remedy"] == ["systemctl unmask chrony; systemctl enable --now chrony"]
         messages = set_up(daemon)

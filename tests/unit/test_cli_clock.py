@@ -17,7 +17,8 @@ from nas2fa.cli import clock, setup, wizard
 from scripted_daemon import ScriptedDaemon, ask, done, hear, refuse, request, say
 
 SERVER = {"server": "ntp.lan", "address": "10.0.0.1", "fault": "", "offset": 20.25, "delay": 0.002, "stratum": 2}
-SILENT = {**SERVER, "server": "gone.lan", "address": "", "fault": "silent", "offset": 0.0, "stratum": 0}
+SAID_NOTHING = dict.fromkeys(("offset", "delay", "stratum"))
+SILENT = {**SERVER, **SAID_NOTHING, "server": "gone.lan", "address": "", "fault": "silent"}
 RIGHT = {
     "iso": "2026-11-24T05:26:44+01:00",
     "zone": "CET",
@@ -49,7 +50,7 @@ OFF = {
     "services": [{"name": "systemd-timesyncd", "enabled": False, "running": False}],
     "head": "The clock is 20 s behind.",
     "lines": [],
-    "refusal": "The clock of this box is 20 s behind, and may be 15 s off.",
+    "refusal": "The clock of this box is 20 s behind, more than the 15 s that are allowed.",
     "remedy": ["timedatectl set-ntp true"],
 }
 

@@ -112,6 +112,14 @@ def test_a_length_of_time(seconds: float, text: str) -> None:
     assert telling.span(seconds) == text
 
 
+def test_a_refusal_tells_how_far_off_is_too_far() -> None:
+    verdict = judge(True, Network((server(1, 20), server(2, 20))), 0.0, NOW, "ntp")
+    assert telling.refusal(verdict, 15) == (
+        "The clock of this box is 20 s behind, more than the 15 s that are allowed (clock_limit): "
+        "the codes of a phone would not fit."
+    )
+
+
 def test_a_set_up_is_refused_beyond_the_limit_and_warned_of_where_nobody_knows() -> None:
     def gate(*readings: Reading, kernel: bool | None = True, newest: float = 0.0) -> tuple[bool, bool]:
         verdict = judge(kernel, Network(readings), newest, NOW, "ntp")

@@ -90,7 +90,7 @@ def refusal(verdict: Verdict, limit: int) -> str:
     if verdict.state is State.BEHIND:
         return "The clock of this box is behind its own records, so no code of a phone would fit."
     return (
-        f"The clock of this box is {_off(verdict.seconds)}, and may be {limit} s off (clock_limit): "
+        f"The clock of this box is {_off(verdict.seconds)}, more than the {limit} s that are allowed (clock_limit): "
         "the codes of a phone would not fit."
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nas2fa import audit
 from nas2fa.clock import telling
-from nas2fa.clock.words import Network
+from nas2fa.clock.words import Network, Reading
 from nas2fa.errors import Reason, RequestError
 from nas2fa.server.clock import Told
 from nas2fa.server.peers import Peer
@@ -54,7 +54,7 @@ def whole(told: Told) -> dict[str, Any]:
         "source": network.source,
         "measured_ago": None if told.measured is None else round(told.at.boot - told.measured.boot),
         "servers": [
-            {**asdict(reading), "standing": str(standing)}
+            {**_said(reading), "standing": str(standing)}
             for reading, standing in zip(network.readings, verdict.standings, strict=False)
         ],
         "services": None if services is None else list(map(asdict, services)),
@@ -64,6 +64,11 @@ def whole(told: Told) -> dict[str, Any]:
         "refusal": told.refusal,
         "remedy": list(telling.remedy(verdict, services, told.kernel.synchronised)),
     }
+
+
+def _said(reading: Reading) -> dict[str, Any]:
+    """A server's row: null where it said nothing, as a 0 there would read as an agreement with the box."""
+    return {**asdict(reading), **({"offset": None, "delay": None, "stratum": None} if reading.fault else {})}
 
 
 def plain(synchronised: bool | None) -> dict[str, Any]:
