@@ -79,9 +79,12 @@ def recovery_left(left: int) -> str:
 
 def resynced(seconds: int) -> str:
     """The line after two codes in a row, of a phone that is so far ahead of this box."""
+    # Set right, a phone that was ahead shows codes again that count as used; who types them is locked.
+    minutes = (seconds + 30) // 60 + 1  # with the code that has just let in
+    wait = f", and wait about {minutes} minutes: the codes it shows until then count as used" if seconds > 0 else ""
     return (
         f"Your phone's clock is about {ahead_or_behind(seconds)} this box, which is taken into account from now on. "
-        "Set it to automatic time; the first login after that may need two codes in a row."
+        f"Set it to automatic time{wait}. The first login after that may need two codes in a row."
     )
 
 

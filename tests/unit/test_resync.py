@@ -285,3 +285,11 @@ def test_no_history_of_codes_accepts_a_step_twice_or_takes_a_step_back(history: 
 def test_words() -> None:
     assert texts.ahead_or_behind(24) == "24 s ahead of"
     assert texts.ahead_or_behind(-250) == "4 minutes behind"
+
+
+@pytest.mark.parametrize(("ahead", "waits"), [(250, True), (-250, False)])
+def test_the_owner_of_a_phone_that_was_ahead_is_told_to_wait_when_it_is_set_right(ahead: int, waits: bool) -> None:
+    """Its codes of the time it was ahead come again, each counts as used, and five of them lock."""
+    said = texts.resynced(ahead)
+    assert ("wait about 5 minutes" in said) is waits
+    assert "two codes in a row" in said
