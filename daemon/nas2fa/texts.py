@@ -77,9 +77,17 @@ def recovery_left(left: int) -> str:
     return f"That was a recovery code, and {count}. Make a new set now: nas2fa recovery-codes"
 
 
+def used_ahead(seconds: float) -> str:
+    """The line for a code of a phone that was ahead until it was set right: those of so many seconds count as used."""
+    return (
+        "The codes that your app shows now count as used, as its clock was ahead until it was set right. "
+        f"Wait about {_minutes(seconds)}, or type a recovery code."
+    )
+
+
 def resynced(seconds: int) -> str:
     """The line after two codes in a row, of a phone that is so far ahead of this box."""
-    # Set right, a phone that was ahead shows codes again that count as used; who types them is locked.
+    # Set right, a phone that was ahead shows codes again that count as used.
     minutes = (seconds + 30) // 60 + 1  # with the code that has just let in
     wait = f", and wait about {minutes} minutes: the codes it shows until then count as used" if seconds > 0 else ""
     return (

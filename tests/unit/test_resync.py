@@ -131,6 +131,21 @@ def test_nor_where_the_window_was_moved(
     assert typed(world, *due, CONSOLE).verdict.reason is Reason.REUSED
 
 
+def test_a_phone_that_was_ahead_and_is_set_right_locks_nobody_and_its_owner_reads_how_long_to_wait() -> None:
+    """As told, it is set to automatic time: its codes come again, and count as used for as long as it was ahead."""
+    world = enrolled()
+    assert typed(world, 8).verdict.word == "deny"
+    assert typed(world, 8, 30).verdict.word == "allow"  # the last used step is the ninth from noon
+    for seconds in range(40, 220, 10):
+        played = typed(world, 0, seconds)
+        assert played.verdict.reason is Reason.REUSED
+        minutes = -(-(10 * 30 - seconds // 30 * 30) // 60)
+        assert f"about {minutes} minute" in played.told[-1]
+    assert [guess.cost for guess in world.state(UID).guesses] == [3]  # of the first of the two in a row
+    assert typed(world, 0, 300).verdict.reason is Reason.OLD
+    assert typed(world, 0, 330).verdict.word == "allow"
+
+
 def test_codes_of_before_the_last_accepted_one_are_no_start_and_no_end() -> None:
     """Whoever watched the owner's phone: all that it showed until the last login opens nothing."""
     world = enrolled()
@@ -289,7 +304,7 @@ def test_words() -> None:
 
 @pytest.mark.parametrize(("ahead", "waits"), [(250, True), (-250, False)])
 def test_the_owner_of_a_phone_that_was_ahead_is_told_to_wait_when_it_is_set_right(ahead: int, waits: bool) -> None:
-    """Its codes of the time it was ahead come again, each counts as used, and five of them lock."""
+    """Its codes of the time it was ahead come again, and each counts as used."""
     said = texts.resynced(ahead)
     assert ("wait about 5 minutes" in said) is waits
     assert "two codes in a row" in said

@@ -237,6 +237,9 @@ def _refuse_outcome(attempt: Attempt, outcome: Outcome) -> Flow:
     lock = outcome.lock
     if outcome.unavailable:
         return (yield from _refuse(attempt, "unavailable", outcome.reason))
+    if outcome.wait:
+        yield Tell(texts.used_ahead(outcome.wait), error=True)
+        return Verdict("deny", outcome.reason)
     if lock is None:
         return (yield from _refuse(attempt, "deny", outcome.reason))
     if outcome.reason is not lock.reason:

@@ -49,6 +49,7 @@ class Outcome:
     off: int = 0  # seconds, how far it is ahead by this code alone, when that was OLD or FUTURE
     noted: bool = False  # the next one in a row lets in
     resynced: bool = False  # this one did, as the next one in a row
+    wait: int = 0  # seconds until the phone, set right meanwhile, shows codes that are not used
     left: int | None = None  # the recovery codes that are left after this one
 
 
@@ -178,6 +179,9 @@ def _by_time(
     spent = burnt(name, match.step) in state.spent
     least = max(last, floor(credential.uid, authenticator, state, now)) + 1
     if abs(match.offset) > totp.WINDOW:
+        if match.step <= last and abs(match.step - totp.step_at(authenticator, now)) <= totp.WINDOW:
+            # Right by this box's clock: of a phone that was followed ahead, and was set right since.
+            return state, Outcome(Reason.REUSED, wait=(last + 1 - match.step) * authenticator.period)
         least = match.step + 1 if spent else least
         return _beyond(credential, authenticator, phone, state, match, now, noted, least=least)
     if match.step <= last or spent:
