@@ -165,10 +165,10 @@ def test_the_next_question_is_answered_whatever_became_of_it(box: Box) -> None:
 def test_one_that_cannot_start_is_not_started_for_ever(suite: str) -> None:
     """The question would wait, and start it anew, and again. Its socket fails then; the journal says why.
 
-    After five times here, where the unit has fifty, which take a while.
+    After five times here, where the unit has a hundred, which take a while.
     """
     with Box(installed(suite)) as box:
-        assert box.run("systemctl show --property=StartLimitBurst nas2fa-courier").stdout == "StartLimitBurst=50\n"
+        assert box.run("systemctl show --property=StartLimitBurst nas2fa-courier").stdout == "StartLimitBurst=100\n"
         box.write("/run/systemd/system/nas2fa-courier.service.d/few.conf", "[Unit]\nStartLimitBurst=5\n")
         box.run("systemctl daemon-reload")
         module = "/usr/lib/python3/dist-packages/ntplib.py"

@@ -113,7 +113,8 @@ PLANTS = [
         f"rm -r {UNIT}; systemctl daemon-reload; {RESTART}",
     ),
     Plant(
-        f"sed -i 's/UsePAM yes/UsePAM no/' {DROP_IN}; systemctl reload ssh; sed -i 's/UsePAM no/UsePAM yes/' {DROP_IN}",
+        # not a reload, which is over before sshd has read the file
+        f"sed -i 's/UsePAM yes/UsePAM no/' {DROP_IN}; {RESTART}; sed -i 's/UsePAM no/UsePAM yes/' {DROP_IN}",
         STALE,
         "systemctl reload ssh",
     ),
