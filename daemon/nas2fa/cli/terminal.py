@@ -22,9 +22,9 @@ TEXT_MAX = 4096  # characters of one told line that are shown
 def ask(prompt: str, echo: bool) -> str | None:
     """The line typed after `prompt`, without its end; None at the end of input. Ctrl-C: KeyboardInterrupt."""
     stream = sys.stdout if sys.stdout.isatty() else sys.stderr  # so that a redirected output holds no prompt
-    stream.write(prompt)
-    stream.flush()
-    with _echo(echo):
+    with _echo(echo):  # first, as it throws away what was typed before: that was no answer to this
+        stream.write(prompt)
+        stream.flush()
         line = sys.stdin.readline(LINE_MAX)
     if not line or not (echo and sys.stdin.isatty()):
         stream.write("\n")  # Enter was not echoed
