@@ -273,7 +273,6 @@ def test_decoy_asks_as_a_login_would_and_counts_nothing() -> None:
 def test_a_decoy_says_what_a_real_login_says(answer: str | Answer | None) -> None:
     """A wrong password is not to be told from a wrong code."""
     world, answers = enrolled(), [answer] * (1 + (isinstance(answer, str) and not answer.strip()))
-    world.stacks_ask_behind_the_password = False  # what the real one says of a box with a decoy
     true, false = play(world, SSH, *answers), play(world, replace(SSH, phase="decoy"), *answers)
     assert (false.asked, false.told) == (true.asked, true.told)
     assert result(false) == ("deny", Reason.DECOY)

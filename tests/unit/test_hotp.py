@@ -143,7 +143,7 @@ def test_recovery_codes_and_phone_work_beside_it() -> None:
 
 
 def test_the_menu_names_it() -> None:
-    told = play(enrolled(TOKEN), SSH, "?", pressed(0)).told[0]
+    told = play(enrolled(TOKEN), SSH, "?", pressed(0), root=False).told[0]
     assert "counter token" in told
     assert "app" not in told
 

@@ -1,14 +1,12 @@
 """The menu at the code prompt: what it names, for whom, and that it ends."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from nas2fa import texts
 from nas2fa.errors import Reason
 from nas2fa.factors import recovery
 from nas2fa.login import protocol
-from nas2fa.server.password_first import password_first
 from nas2fa.store.records import Credential
 from worlds import CONSOLE, PHONE, SSH, UID, USER, MemoryWorld, code, enrolled, play, wrong
 
@@ -19,14 +17,20 @@ ANYBODY = f"{texts.MENU}\n  - {texts.BY_APP}\n  - {texts.BY_COUNTER}\n  - {texts
 
 @pytest.mark.parametrize("sign", ["?", " ? ", "", "  "])
 @pytest.mark.parametrize("hello", [SSH, CONSOLE, replace(SSH, service="sudo", rhost="", ruser=USER)])
-def test_the_menu_names_what_this_user_has_and_asks_again(sign: str, hello: protocol.Hello) -> None:
+def test_the_menu_names_what_there_is_and_asks_again(sign: str, hello: protocol.Hello) -> None:
     kept, codes = recovery.new_set()
     world = enrolled(recovery=kept)
     played = play(world, hello, sign, codes[0])
     assert played.verdict.word == "allow"
-    assert [line for line in played.told if line.startswith(texts.MENU)] == [MINE]
+    assert [line for line in played.told if line.startswith(texts.MENU)] == [ANYBODY]
     assert len(played.asked) == 2
-    assert texts.BY_RECOVERY not in "".join(play(enrolled(), hello, sign, code()).told)
+
+
+@pytest.mark.parametrize("how", [{"root": False}, {"login": False}])
+def test_who_is_the_user_already_is_told_what_the_user_has(how: dict[str, bool]) -> None:
+    kept, _ = recovery.new_set()
+    assert play(enrolled(recovery=kept), SSH, "?", code(), **how).told[0] == MINE
+    assert texts.BY_RECOVERY not in play(enrolled(), SSH, "?", code(), **how).told[0]
 
 
 def test_used_recovery_codes_are_not_offered() -> None:
@@ -34,7 +38,7 @@ def test_used_recovery_codes_are_not_offered() -> None:
     world = enrolled(recovery=kept)
     for each in codes:
         play(world, SSH, each)
-    assert texts.BY_RECOVERY not in play(world, SSH, "?", wrong()).told[0]
+    assert texts.BY_RECOVERY not in play(world, SSH, "?", wrong(), root=False).told[0]
 
 
 def test_the_menu_costs_nothing_and_a_wrong_code_behind_it_costs_once() -> None:
@@ -68,21 +72,16 @@ def test_all_that_one_call_may_say_fits_into_the_limit_of_the_module() -> None:
 
 
 @pytest.mark.parametrize("answers", [("?", "1"), ("", "1"), ("?", "?", "1")])
-def test_where_a_wrong_password_is_asked_too_nobody_can_tell_who_has_what(answers: tuple[str, ...]) -> None:
-    """With a decoy on the box, the real prompt says what the decoy says: to everybody the same."""
+def test_at_a_login_nobody_can_tell_who_has_what(answers: tuple[str, ...]) -> None:
+    """It may stand behind a wrong password: where a decoy asks, or where our line follows `required pam_unix.so`."""
     kept, _ = recovery.new_set()
     one, other = enrolled(recovery=kept), enrolled()
     seen = []
     for world in (one, other):
-        world.stacks_ask_behind_the_password = False
         seen += [play(world, SSH, *answers).told, play(world, DECOY, *answers).told]
     stranger = play(MemoryWorld(), replace(DECOY, uid=None, user="nobody-here"), *answers).told
     assert all(told == stranger for told in seen)
     assert stranger[0] == ANYBODY
-
-
-def test_a_decoy_tells_nothing_even_where_the_files_do_not_show_it() -> None:
-    assert play(enrolled(), DECOY, "?", "1").told[0] == ANYBODY
 
 
 def test_a_reset_while_the_menu_is_open_counts() -> None:
@@ -94,36 +93,3 @@ def test_a_reset_while_the_menu_is_open_counts() -> None:
             world.credentials[UID] = Credential(UID, USER, (replace(PHONE, digits=8),), version=2)
 
     assert play(world, SSH, "?", code(), before_answer=reset).verdict.reason is Reason.CHANGED
-
-
-COMMON = (
-    "auth\t[success=1 default=ignore]\tpam_unix.so nullok\n"
-    "auth\trequisite\tpam_deny.so\nauth required pam_permit.so\nauth requisite pam_nas2fa.so\n"
-)
-
-
-@pytest.mark.parametrize(
-    ("files", "first"),
-    [
-        ({"common-auth": COMMON}, True),
-        ({"common-auth": COMMON, "sshd": "auth required pam_nas2fa.so pubkey\n@include common-auth\n"}, True),
-        ({"common-auth": COMMON, "vsftpd": "auth required pam_nas2fa.so split\n@include common-auth\n"}, True),
-        ({"x": "@include common-auth\nauth required pam_nas2fa.so\n"}, True),
-        ({"x": "auth substack password-auth\nauth required /lib/security/pam_nas2fa.so\n"}, True),
-        ({}, False),
-        ({"common-auth": "auth required pam_unix.so\n"}, False),
-        ({"common-auth": COMMON + "auth [default=ignore] pam_nas2fa.so decoy\n"}, False),
-        ({"common-auth": COMMON, "odd": "-auth \\\n optional pam_nas2fa.so decoy\n"}, False),
-        ({"common-auth": COMMON, "odd": "auth required pam_nas2fa.so\n@include common-auth\n"}, False),
-        ({"common-auth": COMMON, "odd": "@include common-account\nauth required pam_nas2fa.so\n"}, False),
-        ({"common-auth": COMMON, "odd": "# auth required pam_unix.so\nauth required pam_nas2fa.so\n"}, False),
-        ({"common-auth": COMMON, "odd": "account required pam_unix.so\nauth required pam_nas2fa.so\n"}, False),
-        ({"common-auth": COMMON, "long": "#" * 70_000}, False),
-    ],
-)
-def test_the_files_tell_whether_a_right_password_came_before(
-    tmp_path: Path, files: dict[str, str], first: bool
-) -> None:
-    for name, content in files.items():
-        (tmp_path / name).write_text(content)
-    assert password_first((str(tmp_path), str(tmp_path / "none"))) is first

@@ -66,7 +66,6 @@ class MemoryWorld:
     groups: frozenset[str] = frozenset()  # those that the module says the user is in
     asked_groups: list[str] = field(default_factory=list)
     password: str = "$y$j9T$salt1"  # its version
-    stacks_ask_behind_the_password: bool = True
     trials: dict[int, float] = field(default_factory=dict)  # uid -> seconds left
     watch: Watch = field(default_factory=lambda: Watch({}, NOON))
 
@@ -109,9 +108,6 @@ class MemoryWorld:
     def written(self, uid: int = UID) -> None:
         """The state of this moment is on disk."""
         self.states[uid] = phones.in_force(self.state(uid), self.state(uid))
-
-    def password_first(self) -> bool:
-        return self.stacks_ask_behind_the_password
 
     def trial(self, uid: int, boot: float) -> float:
         return self.trials.get(uid, 0.0)

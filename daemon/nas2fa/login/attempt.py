@@ -58,9 +58,6 @@ class World(Protocol):
     def put(self, uid: int, state: UserState) -> None:
         """Keep a state that was computed outside update."""
 
-    def password_first(self) -> bool:
-        """Whether this box asks for a code only where a right password came before; False when in doubt."""
-
     def trial(self, uid: int, boot: float) -> float:
         """Seconds until the second step switches itself off, for an admin who has not confirmed it; else 0."""
 

@@ -207,9 +207,8 @@ def _ask(attempt: Attempt, world: World, credential: Credential | None) -> Gener
 
 
 def _menu(attempt: Attempt, world: World, credential: Credential | None) -> str:
-    """What this user can type, where a right password came before; the decoy takes as long to look."""
-    told = world.password_first() or not (attempt.login and attempt.peer_is_root)
-    if credential is None or not told:
+    """What this user can type, told to who is that user already. A login may come here with a wrong password."""
+    if credential is None or (attempt.login and attempt.peer_is_root):
         return menu(None, EMPTY_STATE)
     return menu(credential, world.state(credential.uid))
 

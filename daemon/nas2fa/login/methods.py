@@ -1,7 +1,8 @@
 """What may be typed at the code prompt, and the menu that tells it.
 
-A line of the menu is one `Method`; what a person has is told only where the password was right before. Elsewhere (the
-decoy, and every login of a box that has one) the menu is the same for all: it names what anybody could have.
+A line of the menu is one `Method`. At a login the menu is the same for all and names what anybody could have: it may
+stand behind a wrong password, where a decoy asks or our line follows `required pam_unix.so`, and nas2fad cannot tell.
+What a person has is told to their own programs and commands.
 """
 
 from __future__ import annotations

@@ -30,7 +30,6 @@ from nas2fa.network import Own
 from nas2fa.paths import Paths
 from nas2fa.server import trial
 from nas2fa.server.accepting import defect
-from nas2fa.server.password_first import password_first
 from nas2fa.server.phones import Watch
 from nas2fa.store.credentials import Credentials
 from nas2fa.store.exemptions import Exemptions
@@ -117,10 +116,6 @@ class StoreWorld:
         """As put, where grants are over and nobody is to be cut off."""
         self.states.put(uid, state)
         self._wake.set()
-
-    def password_first(self) -> bool:
-        """Whether the code is asked only behind a right password (server/password_first.py)."""
-        return self._paths == Paths.system() and password_first()
 
     def trial(self, uid: int, boot: float) -> float:
         """Seconds until the second step switches itself off, when this admin has to confirm it; else 0."""
