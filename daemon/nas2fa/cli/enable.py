@@ -12,7 +12,7 @@ import click
 
 from nas2fa.activation import doctor, edits, preflight, samba, state, switch
 from nas2fa.activation.admins import Admin, admins
-from nas2fa.activation.checks.clock import CLOCK
+from nas2fa.activation.checks import clock
 from nas2fa.activation.edits import Keys
 from nas2fa.activation.findings import Severity
 from nas2fa.activation.places import SAMBA_STACK
@@ -154,11 +154,11 @@ def _enable(box: Box, here: System, options: Options, wishes: Wishes) -> int:
 def _missing(box: Box, here: System, people: Sequence[Admin], options: Options, wishes: Wishes) -> str | None:
     """What has to be put right before; None: nothing."""
     errors = None if wishes.despite_findings else _errors(box, here, mended=False)
-    clock, doubt = preflight.clock_off(here, box.request)
+    off, doubt = preflight.clock_off(here, box.request)
     if doubt:
         terminal.say_outside(doubt, error=True)
     lockout = None if wishes.no_way_back_check else preflight.no_way_back(here, people, options.keys, box.request)
-    return "\n".join(filter(None, (None if wishes.despite_clock else clock, errors, lockout))) or None
+    return "\n".join(filter(None, (None if wishes.despite_clock else off, errors, lockout))) or None
 
 
 def _errors(box: Box, here: System, *, mended: bool) -> str | None:
@@ -166,9 +166,9 @@ def _errors(box: Box, here: System, *, mended: bool) -> str | None:
 
     `mended`: also what a switch would mend.
     """
-    found = [one for one in doctor.examine(here, box.request) if mended or not one.mended_by_switch]
+    checks = [check for check in doctor.CHECKS if check not in clock.CHECKS]  # that has its gate: preflight.clock_off
+    found = [one for one in doctor.examine(here, box.request, checks) if mended or not one.mended_by_switch]
     errors = [one for one in found if one.severity is Severity.ERROR or one.name == doctor.BROKE_OFF]
-    errors = [one for one in errors if one.where != CLOCK]  # it has a gate of its own: preflight.clock_off
     if not errors:
         return None
     lines = [f"{one.name}: {one.what}\n  {one.why}\n  {one.fix}" for one in errors]
